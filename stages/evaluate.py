@@ -1,0 +1,64 @@
+"""Evaluate the weights on the test set: metrics, every prediction, actual against predicted."""
+
+import csv
+import io
+import zipfile
+
+import numpy as np
+from pydantic import BaseModel
+
+from network.loss import softmax
+from network.metrics import assess
+from network.model import Network
+from stages.common import processed
+from stages.common.errors import StageError, run
+from stages.common.files import replacing, rounded, write_json
+from stages.common.parameters import SectionPart, load
+from stages.common.paths import CONFUSION, PREDICTIONS, TEST_METRICS, WEIGHTS
+
+
+class Model(SectionPart):
+    hidden: list[int]
+
+
+class Parameters(BaseModel):
+    model: Model
+
+
+def main() -> None:
+    parameters = load(Parameters)
+    images, labels = processed.load("test")
+    classes = processed.load_classes()
+    network = Network([images.shape[1], *parameters.model.hidden, len(classes)])
+    read_weights(network)
+
+    logits = network.logits(images)
+    probabilities = softmax(logits)
+    predicted = probabilities.argmax(axis=1)
+    test = assess(logits, predicted, labels)
+
+    with replacing(PREDICTIONS) as file:
+        np.savez(file, probabilities=probabilities, labels=labels)
+    with replacing(CONFUSION) as file, io.TextIOWrapper(file, newline="") as text:
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(("actual", "predicted"))
+        table.writerows((classes[a], classes[p]) for a, p in zip(labels, predicted, strict=True))
+    digits = {
+        name: rounded(score._asdict()) for name, score in zip(classes, test.classes, strict=True)
+    }
+    scores = rounded({"loss": test.loss, "accuracy": test.accuracy})
+    write_json(TEST_METRICS, {"test": {**scores, "errors": test.errors, "digits": digits}})
+    print(f"test accuracy {test.accuracy:.2%}, {test.errors} errors, loss {test.loss:.4f}")
+
+
+def read_weights(network: Network) -> None:
+    """Give the network the weights that were trained."""
+    try:
+        with np.load(WEIGHTS) as arrays:
+            network.assign(dict(arrays))
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise StageError(f"{WEIGHTS}: does not fit model.hidden: {error}") from None
+
+
+if __name__ == "__main__":
+    run(main)

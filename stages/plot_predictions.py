@@ -1,0 +1,97 @@
+"""Plot test images with what the network made of them: a sample of all, and one of its mistakes."""
+
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from stages.common import processed
+from stages.common.errors import StageError, run
+from stages.common.figures import new_figure, save
+from stages.common.parameters import Section, load
+from stages.common.paths import MISTAKES_PLOT, PREDICTIONS, PREDICTIONS_PLOT
+
+RIGHT, WRONG = "#00794f", "#c8321f"
+CELL_INCHES = 1.5
+
+
+class Plot(Section):
+    rows: int = Field(ge=1, le=20)
+    columns: int = Field(ge=1, le=20)
+    seed: int = Field(ge=0)
+
+
+class Parameters(BaseModel):
+    plot: Plot
+
+
+class Predictions(NamedTuple):
+    """Images (n, 784), labels and predicted labels (n,), the predictions' probabilities (n,)."""
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    predicted: NDArray[np.intp]
+    probability: NDArray[np.float32]
+    classes: list[str]
+
+
+def main() -> None:
+    plot = load(Parameters).plot
+    test = read_predictions()
+    everything = np.arange(len(test.labels))
+    mistakes = np.flatnonzero(test.predicted != test.labels)
+
+    sample_seed, mistakes_seed = np.random.SeedSequence(plot.seed).spawn(2)
+    draw(test, choose(everything, plot, sample_seed), plot, "Predictions", PREDICTIONS_PLOT)
+    chosen = choose(mistakes, plot, mistakes_seed)
+    title = f"{len(chosen) or 'No'} of the {len(mistakes)} mistakes"
+    draw(test, chosen, plot, title, MISTAKES_PLOT)
+
+
+def read_predictions() -> Predictions:
+    images, labels = processed.load("test")
+    try:
+        with np.load(PREDICTIONS) as arrays:
+            probabilities = arrays["probabilities"]
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise StageError(f"{PREDICTIONS}: not a file of predictions: {error}") from None
+    return Predictions(
+        images,
+        labels,
+        probabilities.argmax(axis=1),
+        probabilities.max(axis=1),
+        processed.load_classes(),
+    )
+
+
+def choose(rows: NDArray[np.intp], plot: Plot, seed: np.random.SeedSequence) -> NDArray[np.intp]:
+    """Choose as many rows as the grid has cells, or all if there are fewer."""
+    cells = min(plot.rows * plot.columns, len(rows))
+    return np.random.default_rng(seed).choice(rows, cells, replace=False)
+
+
+def draw(test: Predictions, chosen: NDArray[np.intp], plot: Plot, title: str, path: Path) -> None:
+    """Draw a grid of the chosen images, each under its label and its prediction."""
+    figure = new_figure(CELL_INCHES * plot.columns, CELL_INCHES * plot.rows + 0.4)
+    figure.suptitle(title)
+    grid = figure.subplots(plot.rows, plot.columns, squeeze=False).ravel()
+    side = round(test.images.shape[1] ** 0.5)
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, row in zip(grid, chosen, strict=False):
+        label, predicted = test.labels[row], test.predicted[row]
+        axes.imshow(test.images[row].reshape(side, side), cmap="gray_r", vmin=0, vmax=1)
+        axes.set_title(
+            f"label {test.classes[label]}\n"
+            f"predicted {test.classes[predicted]} ({test.probability[row]:.1%})",
+            color=RIGHT if predicted == label else WRONG,
+            fontsize="small",
+        )
+    save(figure, path)
+
+
+if __name__ == "__main__":
+    run(main)
