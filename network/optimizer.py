@@ -23,3 +23,6 @@ class SGD:
         """θ ← θ - η g; g is left as η g."""
         np.multiply(self._gradient, self._learning_rate, out=self._gradient)
         np.subtract(self._parameters, self._gradient, out=self._parameters)
+
+
+OPTIMIZERS = {"sgd": SGD}  # by the names that a parameters file gives them

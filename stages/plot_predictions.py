@@ -47,7 +47,7 @@ def main() -> None:
     sample_seed, mistakes_seed = np.random.SeedSequence(plot.seed).spawn(2)
     draw(test, choose(everything, plot, sample_seed), plot, "Predictions", PREDICTIONS_PLOT)
     chosen = choose(mistakes, plot, mistakes_seed)
-    title = f"{len(chosen) or 'No'} of the {len(mistakes)} mistakes"
+    title = title_of(len(chosen), len(mistakes), len(test.labels))
     draw(test, chosen, plot, title, MISTAKES_PLOT)
 
 
@@ -73,23 +73,33 @@ def choose(rows: NDArray[np.intp], plot: Plot, seed: np.random.SeedSequence) -> 
     return np.random.default_rng(seed).choice(rows, cells, replace=False)
 
 
+def title_of(chosen: int, mistakes: int, total: int) -> str:
+    """Say how many of the mistakes are shown."""
+    if mistakes == 0:
+        return f"No mistakes in {total} images"
+    return f"{chosen} of {mistakes} mistakes" if chosen < mistakes else f"All {mistakes} mistakes"
+
+
 def draw(test: Predictions, chosen: NDArray[np.intp], plot: Plot, title: str, path: Path) -> None:
     """Draw a grid of the chosen images, each under its label and its prediction."""
-    figure = new_figure(CELL_INCHES * plot.columns, CELL_INCHES * plot.rows + 0.4)
+    figure = new_figure(CELL_INCHES * plot.columns, (CELL_INCHES + 0.2) * plot.rows + 0.3)
     figure.suptitle(title)
     grid = figure.subplots(plot.rows, plot.columns, squeeze=False).ravel()
     side = round(test.images.shape[1] ** 0.5)
-    for axes in grid:
+    for axes in grid[len(chosen) :]:
         axes.set_axis_off()
     for axes, row in zip(grid, chosen, strict=False):
         label, predicted = test.labels[row], test.predicted[row]
+        mark, color = ("✓", RIGHT) if predicted == label else ("✗", WRONG)
         axes.imshow(test.images[row].reshape(side, side), cmap="gray_r", vmin=0, vmax=1)
         axes.set_title(
             f"label {test.classes[label]}\n"
-            f"predicted {test.classes[predicted]} ({test.probability[row]:.1%})",
-            color=RIGHT if predicted == label else WRONG,
+            f"{mark} predicted {test.classes[predicted]} ({test.probability[row]:.1%})",
+            color=color,
             fontsize="small",
         )
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(visible=True, color=color)
     save(figure, path)
 
 

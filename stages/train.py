@@ -11,7 +11,7 @@ from tqdm import tqdm
 from network.batches import ShuffledBatches
 from network.layers import Dropout
 from network.model import Network
-from network.optimizer import SGD
+from network.optimizer import OPTIMIZERS
 from network.penalty import L2Penalty
 from network.training import DivergenceError, Epoch, Samples, train
 from stages.common import processed
@@ -92,7 +92,9 @@ def prepare(parameters: Parameters, splits: dict[str, Samples]) -> tuple[Network
     epochs = train(
         network,
         L2Penalty(network.weights, network.weights_gradient, strength),
-        SGD(network.parameters, network.gradient, settings.learning_rate),
+        OPTIMIZERS[settings.optimizer](
+            network.parameters, network.gradient, settings.learning_rate
+        ),
         ShuffledBatches(images, labels, settings.batch_size, np.random.default_rng(shuffle)),
         splits=splits,
         epochs=settings.epochs,

@@ -16,6 +16,8 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
     except OSError as error:
         sys.exit(f"error: {error.filename or 'files'}: {error.strerror or error}")
+    except MemoryError as error:
+        sys.exit(f"error: not enough memory: {error}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -8,6 +8,7 @@ keys of another's section declares them in a ``SectionPart``.
 import re
 from difflib import get_close_matches
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any, TypeVar, cast
 
 import yaml
@@ -33,10 +34,11 @@ class Section(SectionPart):
 MESSAGES = {  # of pydantic's kinds of errors, where its own words would say less
     "missing": "is missing",
     "extra_forbidden": "is not a known key",
-    "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be above {gt}",
-    "less_than_equal": "must be at most {le}",
-    "less_than": "must be below {lt}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be above {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be below {lt:g}",
+    "invalid_key": "must have names as keys",
     "finite_number": "must be a finite number",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -90,10 +92,10 @@ def _parse(path: Path) -> dict[str, Any]:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise StageError(f"{path}: {where}not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise StageError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
-        raise StageError(f"{path}: must hold sections such as 'train:', holds {content!r}")
+        raise StageError(f"{path}: must hold sections such as 'train:', holds {shortened(content)}")
     return content
 
 
@@ -110,7 +112,7 @@ def _describe(error: ErrorDetails, content: dict[str, Any], model: type[BaseMode
     else:
         context = error.get("ctx", {})
         template = MESSAGES.get(kind, error["msg"])
-        message = f"{template.format(**context)}, got {error['input']!r}"
+        message = f"{template.format(**context)}, got {shortened(error['input'])}"
     return f"{PARAMETERS}: {place.removeprefix('.')}: {message}"
 
 

@@ -1,0 +1,47 @@
+# Everything from a fresh clone: `make repro` runs the pipeline, `make test` checks the project.
+# Both set up .venv first, from the locks, and again whenever a lock changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# DVC starts the stages with `python`, and it must be this environment's.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test format lock
+
+repro: .venv/pipeline.installed
+	$(BIN)/dvc repro
+
+test: .venv/dev.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+format: .venv/dev.installed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# The roles share one resolution: dev holds every package, and the others are held to its versions.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--fork-strategy fewest --custom-compile-command "make lock"
+
+lock: .venv/dev.installed
+	$(LOCK) --upgrade --group dev --output-file requirements/dev.txt pyproject.toml
+	for role in compute plot pipeline; do $(LOCK) --constraints requirements/dev.txt \
+		--group $$role --output-file requirements/$$role.txt pyproject.toml || exit; done
+
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	$(addprefix --requirement ,$(filter requirements/%,$^)) && touch $@
+
+.venv/pipeline.installed: .venv/created requirements/pipeline.txt requirements/plot.txt
+	$(INSTALL)
+
+.venv/dev.installed: .venv/created requirements/dev.txt
+	$(INSTALL)
+
+.venv/created:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "error: needs Python 3.11 or newer, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	touch $@
