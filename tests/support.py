@@ -57,15 +57,11 @@ def write_small_dataset(folder: Path) -> None:
 
 def small_dataset(folder: Path) -> Dataset:
     """Describe the data set in the folder, which is its mirror, as the table of data sets does."""
-    contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-    return Dataset(
-        CLASSES,
-        (str(folder),),
-        {
-            name: RawFile(len(content), hashlib.sha256(content).hexdigest())
-            for name, content in contents.items()
-        },
-    )
+    files = {}
+    for name in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS):
+        content = (folder / name).read_bytes()
+        files[name] = RawFile(len(content), hashlib.sha256(content).hexdigest())
+    return Dataset(CLASSES, (str(folder),), files)
 
 
 class Clone:

