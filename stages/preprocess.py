@@ -1,5 +1,7 @@
 """Preprocess: IDX files → normalized images and labels, split into train, validation and test."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
@@ -78,7 +80,7 @@ def read(images_name: str, labels_name: str, classes: int) -> tuple[Bytes, Bytes
 
 def write(split: str, images: Bytes, labels: Bytes) -> None:
     """Write images as float32 (n, 784) in [0, 1] and labels as uint8 (n,)."""
-    pixels = images.reshape(len(images), -1)
+    pixels = images.reshape(len(images), math.prod(IMAGE_SHAPE))
     with replacing(processed.images_path(split)) as file:
         np.save(file, np.divide(pixels, 255, dtype=np.float32))
     with replacing(processed.labels_path(split)) as file:

@@ -50,7 +50,7 @@ def write_small_dataset(folder: Path) -> None:
     ):
         labels = generator.permutation(size).astype(np.uint8) % 10
         noise = generator.random((size, 28, 28))
-        images = (255 * np.where(noise < 0.5, noise, patterns[labels])).astype(np.uint8)
+        images = (255 * np.where(noise < 0.8, noise, patterns[labels])).astype(np.uint8)
         (folder / images_name).write_bytes(idx_bytes(images))
         (folder / labels_name).write_bytes(idx_bytes(labels))
 

@@ -1,0 +1,194 @@
+"""The real ``dvc repro`` on a small data set, and what people do around it."""
+
+import csv
+import functools
+import http.server
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support import CLASSES, TEST_SIZE, TRAIN_SIZE, VALIDATION_SIZE, Clone
+
+ALL = ["download", "preprocess", "train", "evaluate", "plot_loss", "plot_predictions"]
+SIZES = {
+    "train": TRAIN_SIZE - VALIDATION_SIZE,
+    "validation": VALIDATION_SIZE,
+    "test": TEST_SIZE,
+}
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_bytes())
+
+
+def test_everything_runs_once(tmp_path: Path, fresh: Clone, finished: Clone) -> None:
+    clone = fresh.copy(tmp_path / "clone")
+    assert clone.repro() == ALL
+    assert clone.repro() == []
+    assert clone.outputs() == finished.outputs()
+
+
+def test_nothing_is_left_for_git(clone: Clone) -> None:
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+    assert clone.dvc("status") == "Data and pipelines are up to date.\n"
+
+
+def test_arrays_are_as_agreed(finished: Clone) -> None:
+    for split, n in SIZES.items():
+        images = np.load(finished.root / f"data/processed/{split}_images.npy", mmap_mode="r")
+        assert (images.dtype, images.shape) == (np.float32, (n, 784))
+        assert images.flags.c_contiguous
+        assert (images.min(), images.max()) == (0, 1)
+        labels = np.load(finished.root / f"data/processed/{split}_labels.npy")
+        assert (labels.dtype, labels.shape) == (np.uint8, (n,))
+    with np.load(finished.root / "data/predictions.npz") as predictions:
+        probabilities, labels = predictions["probabilities"], predictions["labels"]
+    assert (probabilities.dtype, probabilities.shape) == (np.float32, (TEST_SIZE, 10))
+    assert (labels.dtype, labels.shape) == (np.uint8, (TEST_SIZE,))
+
+
+def test_pixels_come_from_the_raw_files(finished: Clone) -> None:
+    raw = (finished.root / "data/raw/t10k-images-idx3-ubyte").read_bytes()[16:]
+    pixels = np.frombuffer(raw, np.uint8).reshape(TEST_SIZE, 784)
+    images = np.load(finished.root / "data/processed/test_images.npy")
+    np.testing.assert_array_equal(np.rint(images * 255), pixels)
+    np.testing.assert_allclose(images, pixels / 255, rtol=1e-7)
+
+
+@pytest.mark.parametrize("split", SIZES)
+def test_metrics_are_those_of_ten_independent_lines(finished: Clone, split: str) -> None:
+    x = np.load(finished.root / f"data/processed/{split}_images.npy").astype(np.float64)
+    y = np.load(finished.root / f"data/processed/{split}_labels.npy")
+    w = np.load(finished.root / "data/weights.npz", allow_pickle=False)
+    h1 = np.maximum(x @ w["W1"] + w["b1"], 0)
+    h2 = np.maximum(h1 @ w["W2"] + w["b2"], 0)
+    p = np.exp(h2 @ w["W3"] + w["b3"])
+    p /= p.sum(axis=1, keepdims=True)
+    loss, accuracy = -np.log(p[np.arange(len(y)), y]).mean(), (p.argmax(axis=1) == y).mean()
+
+    assert all(array.dtype == np.float32 for array in w.values())
+    file = "test" if split == "test" else "train"
+    metrics = read_json(finished.root / f"metrics/{file}.json")[split]
+    assert metrics["loss"] == pytest.approx(loss, abs=2e-6)
+    assert metrics["accuracy"] == pytest.approx(accuracy, abs=1e-6)
+    assert accuracy > 0.5  # five times chance: it has learned
+    if split == "test":
+        assert metrics["errors"] == round((1 - accuracy) * len(y))
+        for label, name in enumerate(CLASSES):
+            right = (p.argmax(axis=1) == label) & (y == label)
+            precision = right.sum() / max((p.argmax(axis=1) == label).sum(), 1)
+            recall = right.sum() / (y == label).sum()
+            assert metrics["digits"][name] == pytest.approx(
+                {"precision": precision, "recall": recall}, abs=1e-6
+            )
+
+
+def test_tables_are_as_agreed(finished: Clone) -> None:
+    with (finished.root / "plots/history.csv").open(newline="") as file:
+        history = list(csv.DictReader(file))
+    assert list(history[0]) == [
+        "epoch",
+        "train_loss",
+        "validation_loss",
+        "train_accuracy",
+        "validation_accuracy",
+    ]
+    assert [epoch["epoch"] for epoch in history] == ["1", "2", "3"]
+    last = read_json(finished.root / "metrics/train.json")
+    assert {name: float(figure) for name, figure in history[-1].items() if name != "epoch"} == {
+        f"{split}_{name}": figure for split in last for name, figure in last[split].items()
+    }
+    with (finished.root / "plots/confusion.csv").open(newline="") as file:
+        confusion = list(csv.DictReader(file))
+    with np.load(finished.root / "data/predictions.npz") as predictions:
+        predicted = predictions["probabilities"].argmax(axis=1)
+        assert confusion == [
+            {"actual": CLASSES[a], "predicted": CLASSES[p]}
+            for a, p in zip(predictions["labels"], predicted, strict=True)
+        ]
+
+
+def test_another_source_of_the_same_data_only_downloads(clone: Clone, dataset: Path) -> None:
+    before = clone.outputs()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(dataset))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        clone.set(**{"download.source": f"http://127.0.0.1:{server.server_port}"})
+        assert clone.repro() == ["download"]
+        server.shutdown()
+    before.pop("dvc.lock")
+    after = clone.outputs()
+    after.pop("dvc.lock")
+    assert after == before
+
+
+def test_an_earlier_setting_is_restored_without_training(clone: Clone) -> None:
+    before = clone.outputs()
+    clone.set(**{"train.learning_rate": 0.05})
+    assert clone.repro() == ["train", "evaluate", "plot_loss", "plot_predictions"]
+    assert clone.outputs()["data/weights.npz"] != before["data/weights.npz"]
+    diff = clone.dvc("metrics", "diff")
+    print(diff)
+    assert all(name in diff for name in ("train.accuracy", "validation.loss", "test.accuracy"))
+    assert "train.learning_rate" in clone.dvc("params", "diff")
+
+    clone.set(**{"train.learning_rate": 0.02})
+    assert clone.repro() == []
+    assert clone.outputs() == before
+
+
+def test_without_validation_nothing_breaks(clone: Clone) -> None:
+    clone.set(**{"preprocess.validation_size": 0})
+    clone.dvc("repro")
+    assert list(read_json(clone.root / "metrics/train.json")) == ["train"]
+    assert len(np.load(clone.root / "data/processed/validation_labels.npy")) == 0
+    with (clone.root / "plots/history.csv").open(newline="") as file:
+        assert all(
+            epoch["validation_loss"] == epoch["validation_accuracy"] == "" and epoch["train_loss"]
+            for epoch in csv.DictReader(file)
+        )
+    clone.dvc("plots", "show")
+    assert clone.repro() == []
+
+
+def test_plots_page_has_every_picture(clone: Clone) -> None:
+    clone.dvc("plots", "show", "--out", "page")
+    page = (clone.root / "page/index.html").read_text()
+    for picture in ("loss.png", "predictions.png", "mistakes.png"):
+        assert page.count(f"plots_{picture}") == 1
+    assert "validation_loss" in page
+    for title in ("Loss", "Accuracy", "Confusion"):
+        assert f'"{title}"' in page
+
+
+def test_an_experiment_changes_a_parameter(clone: Clone) -> None:
+    said = clone.dvc("exp", "run", "--set-param", "train.epochs=1", "--name", "short")
+    assert "Ran experiment(s): short" in said
+    shown = clone.dvc("exp", "show", "--csv")
+    assert "short" in shown
+    assert "validation.accuracy" in shown
+    assert "train.learning_rate" in shown
+
+
+def test_results_are_shared_by_a_remote(clone: Clone, tmp_path: Path) -> None:
+    clone.dvc("remote", "add", "--default", "shared", str(tmp_path / "remote"))
+    clone.commit("remote")
+    clone.dvc("push")
+    clone.run("git", "clone", "--quiet", ".", str(tmp_path / "other"))
+    other = Clone(tmp_path / "other")
+    other.dvc("pull")
+    assert other.outputs() == clone.outputs()
+    assert other.repro() == []
+
+
+def test_a_stage_that_fails_says_why_and_leaves_nothing_half_written(clone: Clone) -> None:
+    clone.set(**{"train.learning_rate": 1e30})
+    done = clone.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert "error: epoch 1: the loss is nan: lower train.learning_rate (1e+30)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(clone.root.rglob("*.partial"))
