@@ -1,0 +1,43 @@
+"""The same bytes whatever the processor, the thread count and the user's environment."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import Clone
+
+NO_AVX512 = "X86_V4 AVX512_ICL"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"NPY_DISABLE_CPU_FEATURES": NO_AVX512},
+        {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "3"},
+        {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "7", "MPLBACKEND": "svg"},
+    ],
+    ids=" ".join,
+)
+def test_everything_comes_out_the_same(
+    tmp_path: Path,
+    fresh: Clone,
+    finished: Clone,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    clone = fresh.copy(tmp_path / "clone")
+    (clone.root / "matplotlibrc").write_text("font.size: 30\n")
+    clone.dvc("repro")
+    assert clone.outputs() == finished.outputs()
+
+
+def test_the_kernels_can_be_chosen_and_matter(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = clone.outputs()["data/weights.npz"]
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    clone.run("python", "-m", "stages.train")
+    assert clone.outputs()["data/weights.npz"] != before
