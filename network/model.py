@@ -93,7 +93,7 @@ class Network:
         Raises
         ------
         ValueError
-            if a name is missing or too many, a shape is another, or a value is not finite
+            if a name is missing or too many, a shape is another, or a value is not a finite number
         """
         own = self.arrays()
         if sorted(arrays) != sorted(own):
@@ -101,7 +101,7 @@ class Network:
         for name, view in own.items():
             if arrays[name].shape != view.shape:
                 raise ValueError(f"{name} must have shape {view.shape}, has {arrays[name].shape}")
-            if not np.isfinite(arrays[name]).all():
+            if arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
                 raise ValueError(f"{name} must hold finite numbers only")
             view[:] = arrays[name]
 

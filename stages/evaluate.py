@@ -2,7 +2,6 @@
 
 import csv
 import io
-import zipfile
 
 import numpy as np
 from pydantic import BaseModel
@@ -10,7 +9,7 @@ from pydantic import BaseModel
 from network.loss import softmax
 from network.metrics import assess
 from network.model import Network
-from stages.common import processed
+from stages.common import npz, processed
 from stages.common.errors import StageError, run
 from stages.common.files import replacing, rounded, write_json
 from stages.common.parameters import SectionPart, load
@@ -54,9 +53,8 @@ def main() -> None:
 def read_weights(network: Network) -> None:
     """Give the network the weights that were trained."""
     try:
-        with np.load(WEIGHTS) as arrays:
-            network.assign(dict(arrays))
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        network.assign(npz.read(WEIGHTS))
+    except ValueError as error:
         raise StageError(f"{WEIGHTS}: does not fit model.hidden: {error}") from None
 
 

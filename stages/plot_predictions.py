@@ -1,6 +1,5 @@
 """Plot test images with what the network made of them: a sample of all, and one of its mistakes."""
 
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from stages.common import processed
+from stages.common import npz, processed
 from stages.common.errors import StageError, run
 from stages.common.figures import new_figure, save
 from stages.common.parameters import Section, load
@@ -53,17 +52,15 @@ def main() -> None:
 
 def read_predictions() -> Predictions:
     images, labels = processed.load("test")
-    try:
-        with np.load(PREDICTIONS) as arrays:
-            probabilities = arrays["probabilities"]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise StageError(f"{PREDICTIONS}: not a file of predictions: {error}") from None
+    classes = processed.load_classes()
+    probabilities = npz.read(PREDICTIONS).get("probabilities")
+    if probabilities is None or probabilities.shape != (len(labels), len(classes)):
+        raise StageError(
+            f"{PREDICTIONS}: must hold probabilities"
+            f" of {len(labels)} images for {len(classes)} classes"
+        )
     return Predictions(
-        images,
-        labels,
-        probabilities.argmax(axis=1),
-        probabilities.max(axis=1),
-        processed.load_classes(),
+        images, labels, probabilities.argmax(axis=1), probabilities.max(axis=1), classes
     )
 
 

@@ -1,5 +1,6 @@
 """The same bytes whatever the processor, the thread count and the user's environment."""
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def test_everything_comes_out_the_same(
     assert clone.outputs() == finished.outputs()
 
 
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 kernels")
 def test_the_kernels_can_be_chosen_and_matter(
     clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,283 @@
+"""What single stages do with inputs that are unusual, damaged or wrong."""
+
+import csv
+import json
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stages import evaluate, plot_loss, plot_predictions, preprocess, train
+from stages.common import errors
+from stages.common.datasets import (
+    DATASETS,
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+)
+from stages.common.errors import StageError
+from tests.support import Clone, idx_bytes, small_dataset
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+RAW, PROCESSED = Path("data/raw"), Path("data/processed")
+WEIGHTS, PREDICTIONS, HISTORY = (
+    Path("data/weights.npz"),
+    Path("data/predictions.npz"),
+    Path("plots/history.csv"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _small(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "small", small_dataset(dataset))
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def write_idx(name: str, *shape: int) -> int:
+    return (RAW / name).write_bytes(idx_bytes(np.zeros(shape, np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda: (RAW / TRAIN_LABELS).write_bytes(struct.pack(">2I", 2051, 0)),
+            f"data/raw/{TRAIN_LABELS}: magic number must be 2049, is 2051",
+        ),
+        (
+            lambda: truncate(RAW / TRAIN_IMAGES),
+            f"data/raw/{TRAIN_IMAGES}: must be 470416 bytes for 600 × 28 × 28, is 470415",
+        ),
+        (
+            lambda: write_idx(TEST_LABELS, 199),
+            f"data/raw/{TEST_LABELS}: 199 labels for 200 images",
+        ),
+        (
+            lambda: write_idx(TRAIN_IMAGES, 600, 28, 27),
+            f"data/raw/{TRAIN_IMAGES}: images must be 28 × 28, are 28 × 27",
+        ),
+        (
+            lambda: [write_idx(TEST_IMAGES, 0, 28, 28), write_idx(TEST_LABELS, 0)],
+            f"data/raw/{TEST_LABELS}: holds no labels",
+        ),
+        (
+            lambda: (RAW / TEST_LABELS).write_bytes(idx_bytes(np.arange(200, dtype=np.uint8))),
+            f"data/raw/{TEST_LABELS}: label 10 must be below 10, is 10",
+        ),
+    ],
+)
+def test_preprocess_names_what_is_wrong(damage: object, message: str) -> None:
+    damage()  # type: ignore[operator]
+    with pytest.raises(StageError) as error:
+        preprocess.main()
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("stage", [train, evaluate, plot_predictions])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "images.npy: not an .npy file: "),
+        (lambda path: path.write_bytes(b"no array"), "images.npy: not an .npy file: "),
+        (
+            lambda path: np.save(path, np.zeros((500, 784))),
+            "images.npy: must be float32 in 2 dimensions, is float64 in 2",
+        ),
+        (
+            lambda path: np.save(path, np.zeros((5, 784), np.float32)),
+            r"images.npy: 5 images, but \d+ labels",
+        ),
+        (lambda path: np.save(path, np.array([{}])), "images.npy: not an .npy file: "),
+        (truncate, "images.npy: not an .npy file: "),
+    ],
+    ids=["empty", "text", "float64", "rows", "pickle", "truncated"],
+)
+def test_arrays_are_checked_by_their_readers(stage: object, damage: object, message: str) -> None:
+    damage(PROCESSED / ("train_images.npy" if stage is train else "test_images.npy"))  # type: ignore[operator]
+    with pytest.raises(StageError, match=message):
+        stage.main()  # type: ignore[attr-defined]
+
+
+UNFIT = "does not fit model.hidden"
+
+
+def change(**arrays: NDArray[Any]) -> None:
+    """Replace or add arrays in the file of weights."""
+    with np.load(WEIGHTS) as weights:
+        changed = {**weights, **arrays}
+    np.savez(WEIGHTS, allow_pickle=True, **changed)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda: WEIGHTS.write_bytes(b""), "not an .npz archive: "),
+        (lambda: WEIGHTS.write_bytes(b"no archive"), "not an .npz archive: "),
+        (lambda: truncate(WEIGHTS), "not an .npz archive: "),
+        (lambda: change(b3=np.full(10, np.nan)), f"{UNFIT}: b3 must hold finite numbers only"),
+        (lambda: change(b3=np.zeros(9)), f"{UNFIT}: b3 must have shape (10,), has (9,)"),
+        (lambda: change(b4=np.zeros(9)), f"{UNFIT}: must hold W1, b1, W2, b2, W3, b3, holds W1"),
+        (lambda: change(b3=np.array([{}] * 10)), "not an .npz archive: Object arrays"),
+        (lambda: change(b3=np.array(["a"] * 10)), f"{UNFIT}: b3 must hold finite numbers only"),
+    ],
+    ids=["empty", "text", "truncated", "NaN", "shape", "names", "pickle", "words"],
+)
+def test_evaluate_refuses_weights_that_do_not_fit(damage: object, message: str) -> None:
+    damage()  # type: ignore[operator]
+    with pytest.raises(StageError) as error:
+        evaluate.main()
+    assert str(error.value).startswith(f"data/weights.npz: {message}")
+
+
+def test_evaluate_refuses_a_flipped_bit() -> None:
+    content = bytearray(WEIGHTS.read_bytes())
+    content[len(content) // 2] ^= 1
+    WEIGHTS.write_bytes(content)
+    with pytest.raises(StageError, match="Bad CRC-32"):
+        evaluate.main()
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "title"),
+    [
+        (0, "No mistakes in 200 images"),
+        (4, "All 4 mistakes"),
+        (9, "All 9 mistakes"),
+        (10, "9 of 10 mistakes"),
+    ],
+)
+def test_mistakes_are_drawn_or_said_to_be_none(
+    mistakes: int, title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = np.load(PROCESSED / "test_labels.npy")
+    predicted = labels.copy()
+    predicted[:mistakes] = (labels[:mistakes] + 1) % 10
+    np.savez(PREDICTIONS, probabilities=np.eye(10, dtype=np.float32)[predicted], labels=labels)
+    drawn = {}
+
+    def save(figure: object, path: Path) -> None:
+        texts = [axes.get_title() for axes in figure.axes if axes.axison]  # type: ignore[attr-defined]
+        drawn[path.name] = (figure.get_suptitle(), texts)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(plot_predictions, "save", save)
+    plot_predictions.main()
+    said, cells = drawn["mistakes.png"]
+    assert said == title
+    assert len(cells) == min(mistakes, 9)
+    assert all("✗" in cell for cell in cells)
+    _, cells = drawn["predictions.png"]
+    assert len(cells) == 9
+
+
+@pytest.mark.parametrize("arrays", [{}, {"probabilities": np.zeros((199, 10))}])
+def test_predictions_of_other_images_are_refused(arrays: dict[str, NDArray[np.float64]]) -> None:
+    np.savez(PREDICTIONS, allow_pickle=False, **arrays)
+    with pytest.raises(StageError) as error:
+        plot_predictions.main()
+    assert str(error.value) == (
+        "data/predictions.npz: must hold probabilities of 200 images for 10 classes"
+    )
+
+
+@pytest.mark.parametrize("content", ["epoch,loss\n1,2\n", "epoch,train_loss\n1,x\n"])
+def test_a_history_that_is_none_is_refused(content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    HISTORY.write_text(content)
+    monkeypatch.setattr(sys, "argv", ["plot_loss"])
+    with pytest.raises(StageError, match=r"plots/history\.csv: not a training history: "):
+        plot_loss.main()
+
+
+def test_divergence_says_what_to_lower() -> None:
+    text = Path("params.yaml").read_text().replace("learning_rate: 0.02", "learning_rate: 1e30")
+    Path("params.yaml").write_text(text)
+    with pytest.raises(StageError) as error:
+        train.main()
+    assert str(error.value) == (
+        "epoch 1: the loss is nan: lower train.learning_rate (1e+30) in params.yaml"
+    )
+
+
+def test_train_prints_a_line_an_epoch_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    last = json.loads(Path("metrics/train.json").read_bytes())
+    assert lines[-1].endswith(
+        f"train_loss {last['train']['loss']:.4f},"
+        f" train_accuracy {last['train']['accuracy']:.4f},"
+        f" validation_loss {last['validation']['loss']:.4f},"
+        f" validation_accuracy {last['validation']['accuracy']:.4f}"
+    )
+
+
+def raise_interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def read_absent() -> None:
+    Path("absent").read_bytes()
+
+
+def ask_for_too_much() -> None:
+    np.empty(2**50)
+
+
+@pytest.mark.parametrize(
+    ("main", "said", "code"),
+    [
+        (raise_interrupt, "interrupted", 130),
+        (read_absent, "error: absent: No such file or directory", 1),
+        (ask_for_too_much, "error: not enough memory: Unable to allocate", 1),
+    ],
+)
+def test_what_can_be_expected_ends_in_a_line(
+    main: object, said: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        errors.run(main)  # type: ignore[arg-type]
+    if isinstance(end.value.code, str):
+        assert code == 1
+        assert end.value.code.startswith(said)
+    else:
+        assert end.value.code == code
+        assert capsys.readouterr().err == f"{said}\n"
+
+
+def test_plot_follows_training(fresh: Clone, tmp_path: Path) -> None:
+    clone = fresh.copy(tmp_path / "clone")
+    (clone.root / "plots").mkdir()
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "stages.plot_loss", "--follow"],
+        cwd=clone.root,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert follower.stdout
+    assert follower.stdout.readline().startswith("following plots/history.csv")
+    picture = clone.root / "plots/loss.png"
+    pictures = set()
+    with (clone.root / "plots/history.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, train.COLUMNS, restval="0.5")
+        table.writeheader()
+        for epoch in (1, 2):
+            table.writerow({"epoch": epoch})
+            file.flush()
+            assert follower.stdout.readline() == f"plots/loss.png: epoch {epoch}\n"
+            pictures.add(picture.read_bytes())
+    follower.send_signal(signal.SIGINT)
+    follower.communicate(timeout=10)
+    assert follower.returncode == 0
+    assert len(pictures) == 2
