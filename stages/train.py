@@ -21,6 +21,7 @@ from stages.common.parameters import Section, load
 from stages.common.paths import HISTORY, TRAIN_METRICS, WEIGHTS
 
 COLUMNS = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+BAR = "epoch {n_fmt}/{total_fmt} |{bar}| {remaining}{postfix}"
 
 
 class Model(Section):
@@ -111,7 +112,7 @@ def record(epochs: Iterable[Epoch], total: int) -> Epoch:
     with HISTORY.open("w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         table.writeheader()
-        progress = tqdm(epochs, "train", total, unit="epoch", disable=None)
+        progress = tqdm(epochs, total=total, bar_format=BAR, disable=None)
         for epoch in progress:
             figures = {
                 f"{split}_{name}": figure
@@ -120,7 +121,10 @@ def record(epochs: Iterable[Epoch], total: int) -> Epoch:
             }
             table.writerow({"epoch": epoch.number, **figures})
             file.flush()
-            summary = ", ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
+            summary = ", ".join(
+                f"{split} loss {score.loss:.4f} {score.accuracy:.2%}"
+                for split, score in epoch.scores.items()
+            )
             if progress.disable:
                 print(f"epoch {epoch.number}/{total}: {summary}", flush=True)
             else:

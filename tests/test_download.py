@@ -308,6 +308,15 @@ def test_npm_package(dataset: Path, website: Website, monkeypatch: pytest.Monkey
 
 
 @needs_npm
+def test_npm_that_takes_too_long_is_reported(
+    website: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(website, monkeypatch, b"")
+    monkeypatch.setattr(sources, "NPM_SECONDS", 0.01)
+    assert complaint("npm:digits@1.0.0") == "npm took more than 0.01 s"
+
+
+@needs_npm
 def test_npm_package_that_does_not_exist(website: Website, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(website, monkeypatch, b"")
     assert complaint("npm:others@1.0.0").startswith("npm pack: code E404: ")

@@ -2,10 +2,13 @@
 
 import csv
 import json
+import os
+import re
 import signal
 import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -215,12 +218,28 @@ def test_train_prints_a_line_an_epoch_where_there_is_no_terminal(
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     last = json.loads(Path("metrics/train.json").read_bytes())
-    assert lines[-1].endswith(
-        f"train_loss {last['train']['loss']:.4f},"
-        f" train_accuracy {last['train']['accuracy']:.4f},"
-        f" validation_loss {last['validation']['loss']:.4f},"
-        f" validation_accuracy {last['validation']['accuracy']:.4f}"
+    splits = (
+        f"{split} loss {last[split]['loss']:.4f} {last[split]['accuracy']:.2%}" for split in last
     )
+    assert lines[-1] == f"epoch 3/3: {', '.join(splits)}"
+
+
+def test_train_shows_a_bar_in_a_terminal(clone: Clone) -> None:
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(ours, (24, 80))
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.train"],
+        cwd=clone.root,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        check=True,
+    )
+    assert done.stdout == b""
+    shown = os.read(ours, 100_000).decode()
+    figures = r"loss \d\.\d{4} \d\d\.\d\d%"
+    assert re.search(rf"epoch 3/3 \|█+\| 00:00, train {figures}, validation {figures}\r\n", shown)
+    for end in (ours, theirs):
+        os.close(end)
 
 
 def raise_interrupt() -> None:
