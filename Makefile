@@ -36,7 +36,8 @@ lock: .venv/dev.installed
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	$(addprefix --requirement ,$(filter requirements/%,$^)) && touch $@
 
-.venv/pipeline.installed: .venv/created requirements/pipeline.txt requirements/plot.txt
+.venv/pipeline.installed: .venv/created requirements/pipeline.txt requirements/compute.txt \
+		requirements/plot.txt
 	$(INSTALL)
 
 .venv/dev.installed: .venv/created requirements/dev.txt

@@ -1,5 +1,6 @@
 """Mini-batches in a fresh random order each epoch."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -33,6 +34,10 @@ class ShuffledBatches:
         batches = max(1, self.CHUNK_BYTES // (batch_size * images[0].nbytes))
         rows = min(batches * batch_size, len(images))
         self._chunk = np.empty((rows, images.shape[1]), images.dtype)
+
+    def __len__(self) -> int:
+        """Count the batches of an epoch."""
+        return math.ceil(len(self._images) / self._batch_size)
 
     def __iter__(self) -> Iterator[tuple[Floats, Labels]]:
         """Yield images (batch_size, features) and labels (batch_size,), valid until the next."""

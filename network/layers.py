@@ -1,7 +1,8 @@
 """Layers: ``forward`` maps a batch onwards, ``backward`` maps the gradient of the loss back.
 
 A batch is (rows, features). Each layer keeps what its ``backward`` needs and owns the arrays it
-returns: they hold until its next call, and are allocated anew only when the row count changes.
+returns, which hold until its next call. ``allocate`` makes them, once for each row count that
+comes along, so that a training step allocates nothing.
 """
 
 from typing import Protocol
@@ -13,6 +14,9 @@ from network.arrays import Floats, FloatType
 
 class Layer(Protocol):
     """What a network is a sequence of."""
+
+    def allocate(self, rows: int) -> None:
+        """Make the arrays for batches of that many rows; called before the first of them."""
 
     def forward(self, x: Floats) -> Floats:
         """Return y (rows, out) for x (rows, in)."""
@@ -35,41 +39,45 @@ class Dense:
     ) -> None:
         self.weights, self.bias = weights, bias
         self.weights_gradient, self.bias_gradient = weights_gradient, bias_gradient
-        self._x = self._x_gradient = np.empty((0, weights.shape[0]), weights.dtype)
-        self._y = np.empty((0, weights.shape[1]), weights.dtype)
+
+    def allocate(self, rows: int) -> None:
+        """Make room for y and dL/dx, and the ones that a sum over rows is a product with."""
+        fan_in, fan_out = self.weights.shape
+        self._y = np.empty((rows, fan_out), self.weights.dtype)
+        self._x_gradient = np.empty((rows, fan_in), self.weights.dtype)
+        self._ones = np.ones(rows, self.weights.dtype)
 
     def forward(self, x: Floats) -> Floats:
         """y = x W + b."""
-        if len(x) != len(self._y):
-            self._y = np.empty((len(x), self._y.shape[1]), self._y.dtype)
         self._x = x
-        np.matmul(x, self.weights, out=self._y)
+        np.dot(x, self.weights, out=self._y)
         return np.add(self._y, self.bias, out=self._y)
 
     def backward(self, gradient: Floats) -> Floats:
         """dL/dx = dL/dy Wᵀ, after the gradients of W and b."""
         self.differentiate(gradient)
-        if len(gradient) != len(self._x_gradient):
-            self._x_gradient = np.empty_like(self._x)
-        return np.matmul(gradient, self.weights.T, out=self._x_gradient)
+        return np.dot(gradient, self.weights.T, out=self._x_gradient)
 
     def differentiate(self, gradient: Floats) -> None:
-        """dL/dW = xᵀ dL/dy and dL/db = Σ_rows dL/dy, all that is asked of the first layer."""
-        np.matmul(self._x.T, gradient, out=self.weights_gradient)
-        np.add.reduce(gradient, axis=0, out=self.bias_gradient)
+        """dL/dW = xᵀ dL/dy and dL/db = Σ_rows dL/dy = 1ᵀ dL/dy, all that a first layer needs."""
+        np.dot(self._x.T, gradient, out=self.weights_gradient)
+        np.dot(self._ones, gradient, out=self.bias_gradient)
 
 
 class ReLU:
-    """y = max(x, 0)."""
+    """y = max(x, 0), for some number of units."""
 
-    def __init__(self, dtype: FloatType) -> None:
+    def __init__(self, units: int, dtype: FloatType) -> None:
+        self._units = units
         self._zero = np.zeros((), dtype)  # an array, because a Python 0 is converted at every call
-        self._y = self._x_gradient = np.empty((0, 0), dtype)
+
+    def allocate(self, rows: int) -> None:
+        """Make room for y and dL/dx."""
+        self._y = np.empty((rows, self._units), self._zero.dtype)
+        self._x_gradient = np.empty_like(self._y)
 
     def forward(self, x: Floats) -> Floats:
         """y = max(x, 0)."""
-        if x.shape != self._y.shape:
-            self._y, self._x_gradient = np.empty_like(x), np.empty_like(x)
         return np.maximum(x, self._zero, out=self._y)
 
     def backward(self, gradient: Floats) -> Floats:
@@ -87,25 +95,35 @@ class Dropout:
 
     Parameters
     ----------
+    units : the features of a batch
     rate : in [0, 1), the share of units that are dropped
     generator : the masks' own; those of many batches are drawn in one call
     """
 
     ROWS_DRAWN = 256
 
-    def __init__(self, rate: float, generator: np.random.Generator) -> None:
+    def __init__(
+        self, units: int, rate: float, generator: np.random.Generator, dtype: FloatType = np.float32
+    ) -> None:
         self._keep = 1 - rate
         self._generator = generator
-        empty: Floats = np.empty((0, 0))
-        self._masks = self._mask = self._y = self._x_gradient = empty
+        self._masks: Floats = np.empty((0, units), dtype)
         self._next = 0
+
+    def allocate(self, rows: int) -> None:
+        """Make room for y and dL/dx; masks that are drawn already stay good."""
+        units, dtype = self._masks.shape[1], self._masks.dtype
+        self._y = np.empty((rows, units), dtype)
+        self._x_gradient = np.empty_like(self._y)
+        if len(self._masks) < rows:
+            self._masks = np.empty((max(rows, self.ROWS_DRAWN), units), dtype)
+            self._kept = np.empty(self._masks.shape, np.bool_)
+            self._next = len(self._masks)
 
     def forward(self, x: Floats) -> Floats:
         """y = m x / (1 - rate), with a fresh m for every element."""
-        if x.shape != self._y.shape:
-            self._y, self._x_gradient = np.empty_like(x), np.empty_like(x)
         if self._next + len(x) > len(self._masks):
-            self._draw(x)
+            self._draw()
         self._mask = self._masks[self._next : self._next + len(x)]
         self._next += len(x)
         return np.multiply(x, self._mask, out=self._y)
@@ -114,10 +132,9 @@ class Dropout:
         """dL/dx = m / (1 - rate) dL/dy."""
         return np.multiply(gradient, self._mask, out=self._x_gradient)
 
-    def _draw(self, x: Floats) -> None:
-        """Draw m / (1 - rate) for this batch and those after it."""
-        if len(self._masks) < len(x):
-            self._masks = np.empty((max(len(x), self.ROWS_DRAWN), x.shape[1]), x.dtype)
+    def _draw(self) -> None:
+        """Draw m / (1 - rate) for the batch at hand and those after it."""
         self._generator.random(out=self._masks, dtype=self._masks.dtype)
-        np.multiply(self._masks < self._keep, 1 / self._keep, out=self._masks)
+        np.less(self._masks, self._keep, out=self._kept)
+        np.multiply(self._kept, self._masks.dtype.type(1 / self._keep), out=self._masks)
         self._next = 0

@@ -5,7 +5,7 @@ import numpy as np
 from network.arrays import Floats, FloatType, Labels
 
 
-def softmax(logits: Floats, out: Floats | None = None, row: Floats | None = None) -> Floats:
+def softmax(logits: Floats) -> Floats:
     """p = exp(z - max z) / Σ exp(z - max z), row by row.
 
     The shift by the maximum cancels, and keeps exp in range whatever the (finite) logits.
@@ -13,18 +13,14 @@ def softmax(logits: Floats, out: Floats | None = None, row: Floats | None = None
     Parameters
     ----------
     logits : (rows, classes)
-    out : (rows, classes), where the result is written; allocated if not given
-    row : (rows, 1), room for the maxima and sums; allocated if not given
 
     Returns
     -------
     (rows, classes), each row summing to one
     """
-    row = np.maximum.reduce(logits, axis=1, keepdims=True, out=row)
-    out = np.subtract(logits, row, out=out)
-    np.exp(out, out=out)
-    np.add.reduce(out, axis=1, keepdims=True, out=row)
-    return np.divide(out, row, out=out)
+    powers: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
 
 
 def cross_entropy(logits: Floats, labels: Labels) -> Floats:
@@ -50,8 +46,8 @@ class SoftmaxCrossEntropy:
     """L = the mean over the batch of -log softmax(z)[label], as the start of the way back."""
 
     def __init__(self, classes: int, dtype: FloatType) -> None:
-        self._identity = np.eye(classes, dtype=dtype)
-        self._allocate(0)
+        self._identity: Floats = np.eye(classes, dtype=dtype)
+        self._allocate(rows=1)
 
     def gradient(self, logits: Floats, labels: Labels) -> Floats:
         """dL/dz = (p - y) / rows, with p = softmax(z) and y the labels as rows of the identity.
@@ -69,13 +65,18 @@ class SoftmaxCrossEntropy:
         """
         if len(logits) != len(self._y):
             self._allocate(len(logits))
-        p = softmax(logits, out=self._p, row=self._row)
+        p, row = self._p, self._row
+        np.maximum.reduce(logits, axis=1, keepdims=True, out=row)
+        np.subtract(logits, row, out=p)
+        np.exp(p, out=p)
+        np.dot(p, self._rows, out=row)  # rows · Σ exp, so that p comes out divided by rows
+        np.divide(p, row, out=p)
         # the default mode would go through a copy, to leave `out` alone if an index were wrong
-        self._identity.take(labels, axis=0, out=self._y, mode="clip")
-        np.subtract(p, self._y, out=p)
-        return np.divide(p, self._rows, out=p)
+        self._targets.take(labels, axis=0, out=self._y, mode="clip")
+        return np.subtract(p, self._y, out=p)
 
     def _allocate(self, rows: int) -> None:
         classes, dtype = len(self._identity), self._identity.dtype
         self._p, self._y = np.empty((rows, classes), dtype), np.empty((rows, classes), dtype)
-        self._row, self._rows = np.empty((rows, 1), dtype), np.array(rows, dtype)
+        self._row, self._rows = np.empty((rows, 1), dtype), np.full((classes, 1), rows, dtype)
+        self._targets = self._identity / rows  # y / rows, by label

@@ -20,6 +20,7 @@ class Network:
 
     Attributes
     ----------
+    sizes : as given
     parameters, gradient : (n,), every weight and then every bias; the layers work on views
     weights, weights_gradient : the part of each that holds the weights
     """
@@ -30,7 +31,7 @@ class Network:
         dropout: Sequence[Dropout | None] | None = None,
         dtype: FloatType = np.float32,
     ) -> None:
-        self.classes = sizes[-1]
+        self.sizes = tuple(sizes)
         shapes = list(pairwise(sizes))
         weight_count = sum(fan_in * fan_out for fan_in, fan_out in shapes)
         self.parameters: Floats = np.zeros(weight_count + sum(sizes[1:]), dtype)
@@ -44,10 +45,11 @@ class Network:
                 _views(self.parameters, shapes), _views(self.gradient, shapes), strict=True
             )
         ]
+        self._rows = 0
         self._training: list[Layer] = [self._dense[0]]
         self._inference: list[Layer] = [self._dense[0]]
         for layer, drop in zip(self._dense[1:], dropout or [None] * len(shapes[1:]), strict=True):
-            relu = ReLU(dtype)
+            relu = ReLU(len(layer.weights), dtype)
             self._training += [relu, drop, layer] if drop else [relu, layer]
             self._inference += [relu, layer]
 
@@ -64,11 +66,20 @@ class Network:
 
     def forward(self, x: Floats) -> Floats:
         """Return the logits (rows, classes) of x (rows, inputs) in training, dropout on."""
-        return _through(self._training, x)
+        return self._through(self._training, x)
 
     def logits(self, x: Floats) -> Floats:
         """Return the logits (rows, classes) of x (rows, inputs) in evaluation, dropout off."""
-        return _through(self._inference, x)
+        return self._through(self._inference, x)
+
+    def _through(self, layers: list[Layer], x: Floats) -> Floats:
+        if len(x) != self._rows:
+            self._rows = len(x)
+            for layer in self._training:
+                layer.allocate(self._rows)
+        for layer in layers:
+            x = layer.forward(x)
+        return x
 
     def backward(self, gradient: Floats) -> None:
         """Fill ``self.gradient`` from dL/dlogits (rows, classes): the chain rule, layer by layer.
@@ -112,9 +123,3 @@ def _views(vector: Floats, shapes: list[tuple[int, int]]) -> list[tuple[Floats, 
     pieces = np.split(vector, np.cumsum(lengths)[:-1])
     weights, biases = pieces[: len(shapes)], pieces[len(shapes) :]
     return [(w.reshape(shape), b) for w, shape, b in zip(weights, shapes, biases, strict=True)]
-
-
-def _through(layers: list[Layer], x: Floats) -> Floats:
-    for layer in layers:
-        x = layer.forward(x)
-    return x

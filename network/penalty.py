@@ -1,4 +1,4 @@
-"""L2 regularization."""
+"""L2 regularization, as a term of the loss and as the decay that it comes to."""
 
 import numpy as np
 
@@ -30,3 +30,30 @@ class L2Penalty:
         """dL/dW += λ W."""
         np.multiply(self._weights, self._strength, out=self._weights_gradient)
         np.add(self._gradient, self._weights_gradient, out=self._gradient)
+
+
+class WeightDecay:
+    """W ← (1 - r) W, for a rate r that may be as small as the numbers' precision.
+
+    The numbers just below 1 are 2⁻²⁴ apart in float32, and a usual r is a few of those. So r is
+    rounded to a whole number of them, and what was rounded off is carried to the next step: no
+    step is wrong by more than half the spacing, and their product is right.
+
+    Parameters
+    ----------
+    weights : (n,), W
+    """
+
+    def __init__(self, weights: Floats) -> None:
+        self._weights = weights
+        self._spacing = float(np.finfo(weights.dtype).epsneg)
+        self._carried = 0.0
+
+    def apply(self, rate: float) -> None:
+        """W ← (1 - r) W."""
+        wanted = self._carried + rate
+        if not wanted:
+            return
+        applied = round(wanted / self._spacing) * self._spacing
+        np.multiply(self._weights, 1 - applied, out=self._weights)
+        self._carried = wanted - applied

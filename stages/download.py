@@ -1,18 +1,19 @@
 """Download the data set: mirrors → the four IDX files in data/raw, decompressed and verified."""
 
 import sys
+from typing import Annotated
 
 from pydantic import BaseModel
 
-from stages.common.datasets import DATASETS, DatasetName
+from stages.common.datasets import DATASETS
 from stages.common.errors import StageError, run
-from stages.common.parameters import Section, load
+from stages.common.parameters import Section, load, one_of
 from stages.common.paths import RAW
 from stages.common.sources import SourceError, connect, copy_verified
 
 
 class Download(Section):
-    dataset: DatasetName
+    dataset: Annotated[str, one_of(DATASETS)]
     source: str
 
 

@@ -1,6 +1,7 @@
 """Preprocess: IDX files → normalized images and labels, split into train, validation and test."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,10 @@ from stages.common.datasets import (
     TEST_LABELS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
-    DatasetName,
 )
 from stages.common.errors import StageError, run
 from stages.common.files import replacing, write_json
-from stages.common.parameters import Section, SectionPart, load
+from stages.common.parameters import Section, SectionPart, load, one_of
 from stages.common.paths import CLASSES, RAW
 from stages.common.split import stratified_split
 
@@ -27,7 +27,7 @@ Bytes = NDArray[np.uint8]
 
 
 class Download(SectionPart):
-    dataset: DatasetName
+    dataset: Annotated[str, one_of(DATASETS)]
 
 
 class Preprocess(Section):

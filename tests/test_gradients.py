@@ -38,6 +38,7 @@ def test_dense(rows: int) -> None:
     x, upstream = generator.normal(size=(rows, 4)), generator.normal(size=(rows, 3))
     weights, bias = generator.normal(size=(4, 3)), generator.normal(size=3)
     layer = Dense(weights, bias, np.full((4, 3), np.nan), np.full(3, np.nan))
+    layer.allocate(rows)
 
     def loss() -> float:
         return float((layer.forward(x) * upstream).sum())
@@ -53,7 +54,8 @@ def test_dense(rows: int) -> None:
 def test_relu(rows: int) -> None:
     generator = np.random.default_rng(0)
     x, upstream = generator.normal(size=(rows, 5)), generator.normal(size=(rows, 5))
-    layer = ReLU(np.float64)
+    layer = ReLU(5, np.float64)
+    layer.allocate(rows)
 
     def loss() -> float:
         return float((layer.forward(x) * upstream).sum())
@@ -63,7 +65,8 @@ def test_relu(rows: int) -> None:
 
 
 def test_relu_has_no_gradient_at_zero() -> None:
-    layer = ReLU(np.float64)
+    layer = ReLU(4, np.float64)
+    layer.allocate(rows=1)
     layer.forward(np.array([[-1.0, 0.0, -0.0, 2.0]]))
     np.testing.assert_array_equal(layer.backward(np.ones((1, 4))), [[0, 0, 0, 1]])
 
@@ -74,7 +77,9 @@ def test_dropout(rate: float) -> None:
     x, upstream = generator.normal(size=(6, 5)), generator.normal(size=(6, 5))
 
     def dropout() -> Dropout:
-        return Dropout(rate, np.random.default_rng(1))  # the same mask each time
+        layer = Dropout(5, rate, np.random.default_rng(1), np.float64)  # the same mask each time
+        layer.allocate(rows=6)
+        return layer
 
     layer = dropout()
     layer.forward(x)
@@ -110,7 +115,10 @@ def test_network(hidden: list[int], rate: float, rows: int) -> None:
 
     def network() -> Network:
         """Build the network with the same masks each time."""
-        dropout = [Dropout(rate, np.random.default_rng(2)) if rate else None for _ in hidden]
+        dropout = [
+            Dropout(units, rate, np.random.default_rng(2), np.float64) if rate else None
+            for units in hidden
+        ]
         built = Network([6, *hidden, 3], dropout, np.float64)
         built.parameters[:] = parameters
         return built

@@ -14,8 +14,8 @@ from network.layers import Dropout
 from network.loss import SoftmaxCrossEntropy, cross_entropy, softmax
 from network.metrics import assess, class_scores, confusion_matrix
 from network.model import Network
-from network.optimizer import SGD
-from network.penalty import L2Penalty
+from network.optimizer import SGD, Optimizer
+from network.schedule import SHAPES, Schedule
 from network.training import (
     EVALUATION_ROWS,
     DivergenceError,
@@ -24,6 +24,18 @@ from network.training import (
     train,
     train_epoch,
 )
+
+
+def constant_rate(learning_rate: float) -> Schedule:
+    return Schedule(SHAPES["constant"], learning_rate, total=1, warmup=0)
+
+
+def train_one_epoch(
+    network: Network, optimizer: Optimizer, batches: ShuffledBatches, learning_rate: float
+) -> None:
+    for _ in train_epoch(network, optimizer, batches, constant_rate(learning_rate), first_step=0):
+        pass
+
 
 logits_of = arrays(
     np.float64,
@@ -71,7 +83,8 @@ def test_cross_entropy_is_minus_the_log_of_softmax(logits: Floats, data: st.Data
     rate=st.floats(0.01, 0.9), rows=st.sampled_from([1, 16, 100, 300]), seed=st.integers(0, 2**32)
 )
 def test_dropout_keeps_the_expectation(rate: float, rows: int, seed: int) -> None:
-    layer = Dropout(rate, np.random.default_rng(seed))
+    layer = Dropout(8, rate, np.random.default_rng(seed), np.float64)
+    layer.allocate(rows)
     batches = 20_000 // rows
     y = np.concatenate([layer.forward(np.ones((rows, 8))).copy() for _ in range(batches)])
     np.testing.assert_allclose(y[y > 0], 1 / (1 - rate))
@@ -80,15 +93,19 @@ def test_dropout_keeps_the_expectation(rate: float, rows: int, seed: int) -> Non
 
 
 def test_dropout_masks_are_never_used_twice() -> None:
-    layer = Dropout(0.5, np.random.default_rng(0))
-    masks = [layer.forward(np.ones((rows, 64))).tobytes() for rows in [16] * 40 + [300, 7, 16, 16]]
-    assert len(set(masks)) == len(masks)
+    layer = Dropout(64, 0.5, np.random.default_rng(0))
+    masks = set()
+    sizes = [16] * 40 + [300, 7, 16, 16]
+    for rows in sizes:
+        layer.allocate(rows)
+        masks.add(layer.forward(np.ones((rows, 64), np.float32)).tobytes())
+    assert len(masks) == len(sizes)
 
 
 def test_dropout_is_off_in_evaluation() -> None:
     generator = np.random.default_rng(0)
     x = generator.normal(size=(5, 6)).astype(np.float32)
-    dropout = Network([6, 50, 3], [Dropout(0.5, np.random.default_rng(1))])
+    dropout = Network([6, 50, 3], [Dropout(50, 0.5, np.random.default_rng(1))])
     plain = Network([6, 50, 3])
     dropout.initialize(np.random.default_rng(2))
     plain.parameters[:] = dropout.parameters
@@ -153,8 +170,7 @@ def test_update_worked_out_by_hand() -> None:
     w, b = network.arrays().values()
     w[:] = [[1, 1], [3, 3]]
     batches = ShuffledBatches(np.array([[1.0, 2.0]]), np.array([0]), 1, np.random.default_rng(0))
-    penalty = L2Penalty(network.weights, network.weights_gradient, strength=0.4)
-    train_epoch(network, penalty, SGD(network.parameters, network.gradient, 0.1), batches)
+    train_one_epoch(network, SGD(network, strength=0.4), batches, learning_rate=0.1)
     np.testing.assert_allclose(
         w,
         [
@@ -173,9 +189,8 @@ def test_full_batch_step_is_the_formula_in_float64() -> None:
     network.initialize(generator)
     before = {name: array.astype(np.float64) for name, array in network.arrays().items()}
     learning_rate, weight_decay = 0.006, 0.5
-    penalty = L2Penalty(network.weights, network.weights_gradient, weight_decay / 500)
-    optimizer = SGD(network.parameters, network.gradient, learning_rate)
-    train_epoch(network, penalty, optimizer, ShuffledBatches(x, labels, 500, generator))
+    batches = ShuffledBatches(x, labels, 500, generator)
+    train_one_epoch(network, SGD(network, weight_decay / 500), batches, learning_rate)
 
     a0 = x.astype(np.float64)
     z1 = a0 @ before["W1"] + before["b1"]
@@ -204,14 +219,14 @@ def test_training_learns_and_scores_every_split() -> None:
     labels = generator.integers(3, size=n).astype(np.uint8)
     images = (np.eye(3)[labels] + generator.normal(scale=0.2, size=(n, 3))).astype(np.float32)
     samples = Samples(images, labels)
-    network = Network([3, 8, 3], [Dropout(0.1, generator)])
+    network = Network([3, 8, 3], [Dropout(8, 0.1, generator)])
     network.initialize(generator)
     epochs = list(
         train(
             network,
-            L2Penalty(network.weights, network.weights_gradient, 0.001),
-            SGD(network.parameters, network.gradient, 0.1),
+            SGD(network, 0.001),
             ShuffledBatches(images, labels, 10, generator),
+            constant_rate(0.1),
             splits={"train": samples, "empty": Samples(images[:0], labels[:0])},
             epochs=3,
         )
@@ -226,6 +241,7 @@ def test_training_learns_and_scores_every_split() -> None:
     assert evaluate(network, samples) == epochs[-1].scores["train"]
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_divergence_names_epoch_and_loss() -> None:
     generator = np.random.default_rng(0)
     samples = Samples(generator.random((100, 5), np.float32), np.arange(100, dtype=np.uint8) % 4)
@@ -233,9 +249,9 @@ def test_divergence_names_epoch_and_loss() -> None:
     network.initialize(generator)
     epochs = train(
         network,
-        L2Penalty(network.weights, network.weights_gradient, 0),
-        SGD(network.parameters, network.gradient, 3e38),
+        SGD(network, 0),
         ShuffledBatches(*samples, 10, generator),
+        constant_rate(3e38),
         splits={"train": samples},
         epochs=5,
     )

@@ -43,7 +43,25 @@ def test_shipped_parameters_are_right(folder: Path, stage: object) -> None:
         ("rate: 0.006", "rate: .nan", "train.learning_rate: must be a finite number, got nan"),
         ("rate: 0.006", "rate: '1'", "train.learning_rate: must be a number, got '1'"),
         ("decay: 0.001", "decay: -1", "train.weight_decay: must be at least 0, got -1"),
-        ("optimizer: sgd", "optimizer: sdg", "train.optimizer: must be 'sgd', got 'sdg'"),
+        (
+            "optimizer: sgd",
+            "optimizer: sdg",
+            "train.optimizer: must be one of sgd, momentum, nesterov, adam, adamw, got 'sdg'",
+        ),
+        ("keep: last", "keep: first", "train.keep: must be 'last' or 'best', got 'first'"),
+        ("warmup: 0", "warmup: 36", "train.warmup: must be at most epochs, got 36"),
+        (
+            "schedule: constant",
+            "schedule: one_cycle",
+            "train.warmup: must be above 0 for one_cycle, which begins by rising, got 0",
+        ),
+        ("threads: 1", "momentum: 0.9", "train.momentum: is not used by sgd, got 0.9"),
+        ("optimizer: sgd", "optimizer: adam\n  beta1: 1", "train.beta1: must be below 1, got 1"),
+        (
+            "optimizer: sgd",
+            "optimizer: adam\n  momentum: 0",
+            "train.momentum: is not used by adam, got 0",
+        ),
         ("epochs: 35", "", "train.epochs: is missing"),
         ("[0.1, 0.1]", "[0.1, 1]", "model.dropout[1]: must be below 1, got 1"),
         ("[0.1, 0.1]", "0.1", "model.dropout: must be a list, got 0.1"),
@@ -56,7 +74,11 @@ def test_shipped_parameters_are_right(folder: Path, stage: object) -> None:
         ("model:", "modle:", "model: is missing, did you mean modle?"),
         ("model:", "model: 5\nother:", "model: must be a section of keys, got 5"),
         ("epochs: 35", "epochs: 35\n  1: 2", "train[1]: must have names as keys, got 1"),
-        ("epochs: 35", "epochs: 35\n  momentun: 0.9", "train.momentun: is not a known key"),
+        (
+            "epochs: 35",
+            "epochs: 35\n  momentun: 0.9",
+            "train.momentun: is not a known key, did you mean momentum?",
+        ),
     ],
 )
 def test_message(folder: Path, old: str, new: str, message: str) -> None:

@@ -14,10 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 
+from network.model import Network
+from network.training import Samples
+from network.training import evaluate as score_of
 from stages import evaluate, plot_loss, plot_predictions, preprocess, train
-from stages.common import errors
+from stages.common import errors, npz, processed
 from stages.common.datasets import (
     DATASETS,
     TEST_IMAGES,
@@ -209,6 +213,63 @@ def test_divergence_says_what_to_lower() -> None:
     assert str(error.value) == (
         "epoch 1: the loss is nan: lower train.learning_rate (1e+30) in params.yaml"
     )
+
+
+def set_training(**settings: Any) -> None:
+    """Set keys of the section ``train``, new ones too."""
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["train"] |= settings
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+
+
+def history() -> list[dict[str, float]]:
+    with HISTORY.open(newline="") as file:
+        return [
+            {name: float(figure) for name, figure in row.items()} for row in csv.DictReader(file)
+        ]
+
+
+def test_the_best_epoch_is_kept_and_named() -> None:
+    set_training(keep="best", learning_rate=0.1, epochs=20)
+    train.main()
+    losses = [epoch["validation_loss"] for epoch in history()]
+    kept = json.loads(Path("metrics/train.json").read_bytes())
+    assert losses[-1] != min(losses)
+    assert kept["epoch"] == 1 + losses.index(min(losses))
+    assert kept["validation"]["loss"] == min(losses)
+    network = Network([784, 64, 32, 10])
+    network.assign(npz.read(WEIGHTS))
+    score = score_of(network, Samples(*processed.load("validation")))
+    assert score.loss == pytest.approx(min(losses), abs=1e-6)
+
+
+def test_the_best_epoch_needs_validation() -> None:
+    set_training(keep="best")
+    for name in ("images", "labels"):
+        path = PROCESSED / f"validation_{name}.npy"
+        np.save(path, np.load(path)[:0])
+    with pytest.raises(StageError, match=r"^params\.yaml: train\.keep: must be 'last' without"):
+        train.main()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "momentum", "momentum": 0.8},
+        {"optimizer": "nesterov", "schedule": "step"},
+        {"optimizer": "adam", "learning_rate": 0.002, "schedule": "cosine", "warmup": 0.5},
+        {"optimizer": "adamw", "learning_rate": 0.002, "schedule": "one_cycle", "warmup": 1},
+        {"threads": 2},
+    ],
+    ids=str,
+)
+def test_every_way_of_training_learns_and_repeats(settings: dict[str, Any]) -> None:
+    set_training(**settings, epochs=5)
+    train.main()
+    first = WEIGHTS.read_bytes()
+    assert history()[-1]["train_loss"] < 0.9 * history()[0]["train_loss"]
+    train.main()
+    assert WEIGHTS.read_bytes() == first
 
 
 def test_train_prints_a_line_an_epoch_where_there_is_no_terminal(

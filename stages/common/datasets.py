@@ -1,8 +1,6 @@
 """The data sets that ``download.dataset`` can name: a new one is one more entry in the table."""
 
-from typing import Annotated, NamedTuple
-
-from pydantic import AfterValidator
+from typing import NamedTuple
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -51,12 +49,3 @@ DATASETS = {
         },
     ),
 }
-
-
-def _known(name: str) -> str:
-    if name not in DATASETS:
-        raise ValueError(f"must be one of {', '.join(DATASETS)}")
-    return name
-
-
-DatasetName = Annotated[str, AfterValidator(_known)]

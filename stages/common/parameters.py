@@ -6,13 +6,14 @@ keys of another's section declares them in a ``SectionPart``.
 """
 
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, TypeVar, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from stages.common.errors import StageError
@@ -51,6 +52,17 @@ MESSAGES = {  # of pydantic's kinds of errors, where its own words would say les
 }
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def one_of(names: Iterable[str]) -> AfterValidator:
+    """Accept only these names."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return name
+
+    return AfterValidator(check)
 
 
 def load(model: type[Model]) -> Model:
