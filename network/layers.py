@@ -2,9 +2,12 @@
 
 A batch is (rows, features). Each layer keeps what its ``backward`` needs and owns the arrays it
 returns, which hold until its next call. ``allocate`` makes them, once for each row count that
-comes along, so that a training step allocates nothing.
+comes along, so that a training step allocates nothing. A third argument to a NumPy function is the
+array that it writes: so given, it costs a step less than by its name.
 """
 
+import math
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -50,18 +53,18 @@ class Dense:
     def forward(self, x: Floats) -> Floats:
         """y = x W + b."""
         self._x = x
-        np.dot(x, self.weights, out=self._y)
-        return np.add(self._y, self.bias, out=self._y)
+        np.dot(x, self.weights, self._y)
+        return np.add(self._y, self.bias, self._y)
 
     def backward(self, gradient: Floats) -> Floats:
         """dL/dx = dL/dy Wᵀ, after the gradients of W and b."""
         self.differentiate(gradient)
-        return np.dot(gradient, self.weights.T, out=self._x_gradient)
+        return np.dot(gradient, self.weights.T, self._x_gradient)
 
     def differentiate(self, gradient: Floats) -> None:
         """dL/dW = xᵀ dL/dy and dL/db = Σ_rows dL/dy = 1ᵀ dL/dy, all that a first layer needs."""
-        np.dot(self._x.T, gradient, out=self.weights_gradient)
-        np.dot(self._ones, gradient, out=self.bias_gradient)
+        np.dot(self._x.T, gradient, self.weights_gradient)
+        np.dot(self._ones, gradient, self.bias_gradient)
 
 
 class ReLU:
@@ -82,8 +85,8 @@ class ReLU:
 
     def backward(self, gradient: Floats) -> Floats:
         """dL/dx = [x > 0] dL/dy, where [x > 0] = sign(y) because y is never negative."""
-        slope = np.sign(self._y, out=self._x_gradient)
-        return np.multiply(gradient, slope, out=self._x_gradient)
+        slope = np.sign(self._y, self._x_gradient)
+        return np.multiply(gradient, slope, self._x_gradient)
 
 
 class Dropout:
@@ -96,7 +99,7 @@ class Dropout:
     Parameters
     ----------
     units : the features of a batch
-    rate : in [0, 1), the share of units that are dropped
+    rate : in [0, 1), the share of units that are dropped, rounded to a multiple of 2⁻¹⁶
     generator : the masks' own; those of many batches are drawn in one call
     """
 
@@ -105,36 +108,37 @@ class Dropout:
     def __init__(
         self, units: int, rate: float, generator: np.random.Generator, dtype: FloatType = np.float32
     ) -> None:
-        self._keep = 1 - rate
-        self._generator = generator
-        self._masks: Floats = np.empty((0, units), dtype)
-        self._next = 0
+        # sixteen random bits a unit, which is kept if they are below this
+        self._keep = max(1, round((1 - rate) * 2**16))
+        self._scale = dtype(2**16 / self._keep)
+        self._random = generator.bit_generator
+        self._units = units
 
     def allocate(self, rows: int) -> None:
-        """Make room for y and dL/dx; masks that are drawn already stay good."""
-        units, dtype = self._masks.shape[1], self._masks.dtype
-        self._y = np.empty((rows, units), dtype)
+        """Make room for y, dL/dx and the masks of some batches."""
+        self._y = np.empty((rows, self._units), self._scale.dtype)
         self._x_gradient = np.empty_like(self._y)
-        if len(self._masks) < rows:
-            self._masks = np.empty((max(rows, self.ROWS_DRAWN), units), dtype)
-            self._kept = np.empty(self._masks.shape, np.bool_)
-            self._next = len(self._masks)
+        shape = (max(1, self.ROWS_DRAWN // rows), rows, self._units)
+        self._kept = np.empty(shape, np.bool_)
+        self._masks = np.empty(shape, self._scale.dtype)
+        self._unused: Iterator[Floats] = iter(())
 
     def forward(self, x: Floats) -> Floats:
         """y = m x / (1 - rate), with a fresh m for every element."""
-        if self._next + len(x) > len(self._masks):
-            self._draw()
-        self._mask = self._masks[self._next : self._next + len(x)]
-        self._next += len(x)
-        return np.multiply(x, self._mask, out=self._y)
+        try:
+            self._mask = next(self._unused)
+        except StopIteration:
+            self._unused = iter(self._draw())
+            self._mask = next(self._unused)
+        return np.multiply(x, self._mask, self._y)
 
     def backward(self, gradient: Floats) -> Floats:
         """dL/dx = m / (1 - rate) dL/dy."""
-        return np.multiply(gradient, self._mask, out=self._x_gradient)
+        return np.multiply(gradient, self._mask, self._x_gradient)
 
-    def _draw(self) -> None:
-        """Draw m / (1 - rate) for the batch at hand and those after it."""
-        self._generator.random(out=self._masks, dtype=self._masks.dtype)
-        np.less(self._masks, self._keep, out=self._kept)
-        np.multiply(self._kept, self._masks.dtype.type(1 / self._keep), out=self._masks)
-        self._next = 0
+    def _draw(self) -> Floats:
+        """Draw m / (1 - rate) for some batches: (batches, rows, units)."""
+        words = self._random.random_raw(math.ceil(self._masks.size / 4))
+        bits = words.astype("<u8", copy=False).view("<u2")[: self._masks.size]
+        np.less(bits.reshape(self._masks.shape), self._keep, self._kept)
+        return np.multiply(self._kept, self._scale, self._masks)

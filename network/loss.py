@@ -67,13 +67,13 @@ class SoftmaxCrossEntropy:
             self._allocate(len(logits))
         p, row = self._p, self._row
         np.maximum.reduce(logits, axis=1, keepdims=True, out=row)
-        np.subtract(logits, row, out=p)
-        np.exp(p, out=p)
-        np.dot(p, self._rows, out=row)  # rows · Σ exp, so that p comes out divided by rows
-        np.divide(p, row, out=p)
+        np.subtract(logits, row, p)
+        np.exp(p, p)
+        np.dot(p, self._rows, row)  # rows · Σ exp, so that p comes out divided by rows
+        np.divide(p, row, p)
         # the default mode would go through a copy, to leave `out` alone if an index were wrong
         self._targets.take(labels, axis=0, out=self._y, mode="clip")
-        return np.subtract(p, self._y, out=p)
+        return np.subtract(p, self._y, p)
 
     def _allocate(self, rows: int) -> None:
         classes, dtype = len(self._identity), self._identity.dtype

@@ -52,6 +52,7 @@ class Network:
             relu = ReLU(len(layer.weights), dtype)
             self._training += [relu, drop, layer] if drop else [relu, layer]
             self._inference += [relu, layer]
+        self._back_from_the_end = self._training[:0:-1]
 
     def initialize(self, generator: np.random.Generator) -> None:
         """W ~ N(0, 2 / fan_in), b = 0.
@@ -86,7 +87,7 @@ class Network:
 
         The data has no use for a gradient, so the first layer is not asked for dL/dx.
         """
-        for layer in reversed(self._training[1:]):
+        for layer in self._back_from_the_end:
             gradient = layer.backward(gradient)
         self._dense[0].differentiate(gradient)
 

@@ -36,8 +36,8 @@ class SGD:
     def step(self, learning_rate: float) -> None:
         """W ← (1 - η λ) W, then θ ← θ - η g."""
         self._decay.apply(learning_rate * self._strength)
-        np.multiply(self._gradient, learning_rate, out=self._gradient)
-        np.subtract(self._parameters, self._gradient, out=self._parameters)
+        np.multiply(self._gradient, learning_rate, self._gradient)
+        np.subtract(self._parameters, self._gradient, self._parameters)
 
 
 class Momentum:
@@ -56,14 +56,14 @@ class Momentum:
     def step(self, learning_rate: float) -> None:
         """v ← μ v + g + λ W, then θ ← θ - η v."""
         self._accelerate()
-        np.multiply(self._velocity, learning_rate, out=self._change)
-        np.subtract(self._parameters, self._change, out=self._parameters)
+        np.multiply(self._velocity, learning_rate, self._change)
+        np.subtract(self._parameters, self._change, self._parameters)
 
     def _accelerate(self) -> None:
         """v ← μ v + g + λ W; g is left as g + λ W."""
         self._penalty.add_gradient()
-        np.multiply(self._velocity, self._momentum, out=self._velocity)
-        np.add(self._velocity, self._gradient, out=self._velocity)
+        np.multiply(self._velocity, self._momentum, self._velocity)
+        np.add(self._velocity, self._gradient, self._velocity)
 
 
 class Nesterov(Momentum):
@@ -76,10 +76,10 @@ class Nesterov(Momentum):
     def step(self, learning_rate: float) -> None:
         """v ← μ v + g + λ W, then θ ← θ - η (g + λ W + μ v)."""
         self._accelerate()
-        np.multiply(self._velocity, self._momentum, out=self._change)
-        np.add(self._change, self._gradient, out=self._change)
-        np.multiply(self._change, learning_rate, out=self._change)
-        np.subtract(self._parameters, self._change, out=self._parameters)
+        np.multiply(self._velocity, self._momentum, self._change)
+        np.add(self._change, self._gradient, self._change)
+        np.multiply(self._change, learning_rate, self._change)
+        np.subtract(self._parameters, self._change, self._parameters)
 
 
 class Adam:
@@ -117,17 +117,17 @@ class Adam:
         first_scale = (1 - self._beta1) / (1 - self._beta1**self._steps)
         second_scale = ((1 - self._beta2) / (1 - self._beta2**self._steps)) ** 0.5
 
-        np.multiply(first, self._beta1, out=first)
-        np.add(first, self._gradient, out=first)
-        np.multiply(second, self._beta2, out=second)
-        np.square(self._gradient, out=scratch)
-        np.add(second, scratch, out=second)
+        np.multiply(first, self._beta1, first)
+        np.add(first, self._gradient, first)
+        np.multiply(second, self._beta2, second)
+        np.square(self._gradient, scratch)
+        np.add(second, scratch, second)
 
-        np.sqrt(second, out=scratch)
-        np.add(scratch, self._epsilon / second_scale, out=scratch)
-        np.divide(first, scratch, out=scratch)
-        np.multiply(scratch, learning_rate * first_scale / second_scale, out=scratch)
-        np.subtract(self._parameters, scratch, out=self._parameters)
+        np.sqrt(second, scratch)
+        np.add(scratch, self._epsilon / second_scale, scratch)
+        np.divide(first, scratch, scratch)
+        np.multiply(scratch, learning_rate * first_scale / second_scale, scratch)
+        np.subtract(self._parameters, scratch, self._parameters)
 
 
 class AdamW(Adam):

@@ -28,8 +28,8 @@ class L2Penalty:
 
     def add_gradient(self) -> None:
         """dL/dW += λ W."""
-        np.multiply(self._weights, self._strength, out=self._weights_gradient)
-        np.add(self._gradient, self._weights_gradient, out=self._gradient)
+        np.multiply(self._weights, self._strength, self._weights_gradient)
+        np.add(self._gradient, self._weights_gradient, self._gradient)
 
 
 class WeightDecay:
@@ -52,8 +52,7 @@ class WeightDecay:
     def apply(self, rate: float) -> None:
         """W ← (1 - r) W."""
         wanted = self._carried + rate
-        if not wanted:
-            return
         applied = round(wanted / self._spacing) * self._spacing
-        np.multiply(self._weights, 1 - applied, out=self._weights)
+        if applied:
+            np.multiply(self._weights, 1 - applied, self._weights)
         self._carried = wanted - applied
