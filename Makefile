@@ -6,7 +6,7 @@ BIN := .venv/bin
 # DVC starts the stages with `python`, and it must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test format lock
+.PHONY: repro test format lock bench
 
 repro: .venv/pipeline.installed
 	$(BIN)/dvc repro
@@ -23,6 +23,20 @@ test: .venv/dev.installed
 format: .venv/dev.installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Some of what it compares with is large, and so it has an environment of its own.
+bench: .venv-bench/installed repro
+	.venv-bench/bin/python -m benchmarks $(BENCH)
+	.venv-bench/bin/python -m benchmarks.profile
+
+.venv-bench/installed: requirements/compute.txt requirements/plot.txt requirements/pipeline.txt \
+		requirements/bench.txt
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		$(addprefix --requirement ,$(filter-out %/bench.txt,$^))
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement requirements/bench.txt
+	touch $@
 
 # The roles share one resolution: dev holds every package, and the others are held to its versions.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

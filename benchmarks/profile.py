@@ -1,0 +1,86 @@
+"""Time the parts of a training step of the default network, one by one, as shipped."""
+
+import stages  # noqa: F401  # isort: skip  (chooses the kernels, before NumPy)
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import count, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.workloads import WORKLOADS
+from network.batches import ShuffledBatches
+from network.layers import Dense, Dropout, Layer, ReLU
+from network.loss import SoftmaxCrossEntropy
+from network.model import Network
+from network.optimizer import SGD
+
+PROFILE = Path(__file__).with_name("profile.md")
+ROUNDS, CALLS = 200, 50
+
+
+def main() -> None:
+    """Measure in turn, take medians, and write a table."""
+    parts = step_parts()
+    seconds: dict[str, list[float]] = {name: [] for name in parts}
+    for _ in range(ROUNDS):
+        for name, part in parts.items():
+            start = time.perf_counter()
+            for _ in range(CALLS):
+                part()
+            seconds[name].append((time.perf_counter() - start) / CALLS)
+    medians = {name: 1e6 * float(np.median(values)) for name, values in seconds.items()}
+    total = sum(medians.values())
+    lines = ["| part of a step | µs | share |", "| --- | ---: | ---: |"]
+    lines += [
+        f"| {name} | {micros:.2f} | {micros / total:.0%} |" for name, micros in medians.items()
+    ]
+    PROFILE.write_text("\n".join([*lines, f"| sum | {total:.2f} | |", ""]))
+    print(PROFILE.read_text())
+
+
+def step_parts() -> dict[str, Callable[[], object]]:
+    """Name the calls that a step consists of, each on arrays of its true size."""
+    work = WORKLOADS["default"]
+    sizes, rows = (784, *work.hidden, 10), work.batch_size
+    random = np.random.default_rng(0)
+    network = Network(sizes)
+    network.initialize(random)
+
+    def dense(fan_in: int, units: int) -> Dense:
+        arrays = (random.random(shape, np.float32) for shape in 2 * [(fan_in, units), (units,)])
+        return Dense(*arrays)
+
+    first = dense(*sizes[:2])
+    layers: list[tuple[str, Layer]] = [(f"dense {sizes[0]} → {sizes[1]}", first)]
+    for fan_in, units in pairwise(sizes[1:]):
+        layers += [
+            (f"ReLU {fan_in}", ReLU(fan_in, np.float32)),
+            (f"dropout {fan_in}", Dropout(fan_in, work.dropout, random)),
+            (f"dense {fan_in} → {units}", dense(fan_in, units)),
+        ]
+
+    images = random.random((4096, sizes[0]), np.float32)
+    batches = ShuffledBatches(images, np.zeros(len(images), np.uint8), rows, random)
+    endless = (batch for _ in count() for batch in batches)
+    parts: dict[str, Callable[[], object]] = {"gather a batch": partial(next, endless)}
+
+    x, labels = next(endless)
+    for name, layer in layers:
+        layer.allocate(rows)
+        parts[f"{name}, forward"] = partial(layer.forward, x)
+        x = layer.forward(x)
+    loss = SoftmaxCrossEntropy(sizes[-1], np.float32)
+    parts["softmax and cross-entropy"] = partial(loss.gradient, x, labels)
+    gradient = loss.gradient(x, labels)
+    for name, layer in layers[:0:-1]:
+        parts[f"{name}, backward"] = partial(layer.backward, gradient)
+        gradient = layer.backward(gradient)
+    parts[f"{layers[0][0]}, backward"] = partial(first.differentiate, gradient)
+    parts["decay and update"] = partial(SGD(network, work.strength).step, work.learning_rate)
+    return parts
+
+
+if __name__ == "__main__":
+    main()

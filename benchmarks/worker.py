@@ -1,0 +1,63 @@
+"""A peer's process: it trains a round when it is told to, and says how long that took."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.workloads import WORKLOADS, Workload
+
+PROCESSED = Path("data/processed")
+
+
+class Data(NamedTuple):
+    """Images (n, 784) and labels (n,); those of training are memory-mapped."""
+
+    train_images: NDArray[np.float32]
+    train_labels: NDArray[np.uint8]
+    validation_images: NDArray[np.float32]
+    validation_labels: NDArray[np.uint8]
+
+
+class Peer(Protocol):
+    """A network in training."""
+
+    def train(self, steps: int) -> None:
+        """Take that many steps, each with a fresh batch, and end when they are done."""
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[Any]:
+        """Return the classes predicted for images (n, 784)."""
+
+
+def serve(make: Callable[[Workload, Data, int], Peer]) -> None:
+    """Make the peer, warm it up, and then do as the lines of standard input say."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("workload", choices=WORKLOADS)
+    parser.add_argument("threads", type=int)
+    parser.add_argument("folder", type=Path, help="where the repeated images are")
+    arguments = parser.parse_args()
+    workload = WORKLOADS[arguments.workload]
+
+    train_folder = PROCESSED if workload.copies == 1 else arguments.folder
+    data = Data(
+        np.load(train_folder / "train_images.npy", mmap_mode="r"),
+        np.load(train_folder / "train_labels.npy"),
+        np.load(PROCESSED / "validation_images.npy"),
+        np.load(PROCESSED / "validation_labels.npy"),
+    )
+    peer = make(workload, data, arguments.threads)
+    peer.train(workload.steps)  # compiles what is compiled, and warms what is warmed
+    print("ready", flush=True)
+    for line in sys.stdin:
+        if line == "train\n":
+            start = time.perf_counter()
+            peer.train(workload.steps)
+            print((time.perf_counter() - start) / workload.steps, flush=True)
+        else:
+            predicted = peer.predict(data.validation_images)
+            print(float((predicted == data.validation_labels).mean()), flush=True)
