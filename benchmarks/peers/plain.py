@@ -81,7 +81,7 @@ class Plain:
     def predict(self, images: NDArray[np.float32]) -> NDArray[Any]:
         """Return the most probable classes."""
         activations, _ = self._forward(images.T.astype(np.float64), 0)
-        return np.argmax(activations[-1], axis=0)
+        return np.asarray(activations[-1].argmax(axis=0))
 
 
 if __name__ == "__main__":
