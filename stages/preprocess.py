@@ -22,6 +22,7 @@ from stages.common.paths import CLASSES, RAW
 from stages.common.split import stratified_split
 
 IMAGE_SHAPE = (28, 28)
+ROWS_AT_A_TIME = 1000
 
 Bytes = NDArray[np.uint8]
 
@@ -53,9 +54,10 @@ def main() -> None:
 
     generator = np.random.default_rng(parameters.preprocess.seed)
     train, validation = stratified_split(labels, size, generator)
-    write("train", images[train], labels[train])
-    write("validation", images[validation], labels[validation])
-    write("test", *read(TEST_IMAGES, TEST_LABELS, len(classes)))
+    write("train", images, labels, train)
+    write("validation", images, labels, validation)
+    images, labels = read(TEST_IMAGES, TEST_LABELS, len(classes))
+    write("test", images, labels, np.arange(len(labels)))
     write_json(CLASSES, list(classes))
 
 
@@ -78,13 +80,20 @@ def read(images_name: str, labels_name: str, classes: int) -> tuple[Bytes, Bytes
     return images, labels
 
 
-def write(split: str, images: Bytes, labels: Bytes) -> None:
-    """Write images as float32 (n, 784) in [0, 1] and labels as uint8 (n,)."""
-    pixels = images.reshape(len(images), math.prod(IMAGE_SHAPE))
+def write(split: str, images: Bytes, labels: Bytes, rows: NDArray[np.intp]) -> None:
+    """Write rows of the images as float32 (n, 784) in [0, 1], and of the labels as uint8 (n,).
+
+    Images are converted some at a time, so that memory never holds the set as float32.
+    """
+    shape = (len(rows), math.prod(IMAGE_SHAPE))
     with replacing(processed.images_path(split)) as file:
-        np.save(file, np.divide(pixels, 255, dtype=np.float32))
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(rows), ROWS_AT_A_TIME):
+            pixels = images[rows[start : start + ROWS_AT_A_TIME]]
+            file.write(np.divide(pixels, 255, dtype="<f4").data)
     with replacing(processed.labels_path(split)) as file:
-        np.save(file, labels)
+        np.save(file, labels[rows])
 
 
 if __name__ == "__main__":

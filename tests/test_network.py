@@ -131,16 +131,24 @@ def test_initialization_is_he() -> None:
     n=st.integers(1, 200),
     batch_size=st.integers(1, 200),
     seed=st.integers(0, 2**32),
-    chunk_bytes=st.sampled_from([1, 300, 10_000]),
+    limits=st.fixed_dictionaries(
+        {
+            "CHUNK_BYTES": st.sampled_from([1, 300, 10_000]),
+            "WHOLE_BYTES": st.sampled_from([0, 2**30]),
+            "BLOCK_BYTES": st.sampled_from([1, 100, 500]),
+            "POOL_BYTES": st.sampled_from([1, 1000]),
+        }
+    ),
 )
 def test_an_epoch_has_each_sample_once(
-    n: int, batch_size: int, seed: int, chunk_bytes: int
+    n: int, batch_size: int, seed: int, limits: dict[str, int]
 ) -> None:
     batch_size = min(batch_size, n)
     labels = np.arange(n, dtype=np.uint8)
     images = np.repeat(labels[:, None], 3, axis=1).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ShuffledBatches, "CHUNK_BYTES", chunk_bytes)
+        for name, limit in limits.items():
+            patch.setattr(ShuffledBatches, name, limit)
         batches = ShuffledBatches(images, labels, batch_size, np.random.default_rng(seed))
         for _ in range(2):
             epoch = [(images.copy(), labels.copy()) for images, labels in batches]
@@ -148,6 +156,19 @@ def test_an_epoch_has_each_sample_once(
             assert sorted(np.concatenate([y for _, y in epoch])) == list(range(n))
             sizes = [len(y) for _, y in epoch]
             assert sizes == [batch_size] * (n // batch_size) + [n % batch_size][: n % batch_size]
+
+
+def test_a_set_beyond_memory_is_shuffled_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    # sorted labels are the worst case: without mixing, a batch would hold one class
+    labels = np.repeat(np.arange(10, dtype=np.uint8), 400)
+    images = labels[:, None].astype(np.float32)
+    monkeypatch.setattr(ShuffledBatches, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(ShuffledBatches, "BLOCK_BYTES", 80 * 4)
+    monkeypatch.setattr(ShuffledBatches, "POOL_BYTES", 1600 * 4)
+    batches = list(ShuffledBatches(images, labels, 16, np.random.default_rng(0)))
+    assert len(batches) == 250
+    classes_a_batch = np.mean([len(np.unique(labels)) for _, labels in batches])
+    assert classes_a_batch > 6  # 8.1 if all were permuted together
 
 
 def test_each_epoch_has_its_own_order() -> None:

@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+from stages.common.guard import stop_without_dvc
+
 
 class StageError(Exception):
     """What is wrong, in words for the person who runs the stage; begins with a file's name."""
@@ -10,6 +12,7 @@ class StageError(Exception):
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage, and turn what can be expected to go wrong into its message."""
+    stop_without_dvc()
     try:
         main()
     except StageError as error:
