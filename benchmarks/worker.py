@@ -18,9 +18,9 @@ PROCESSED = Path("data/processed")
 class Data(NamedTuple):
     """Images (n, 784) and labels (n,); those of training are memory-mapped."""
 
-    train_images: NDArray[np.float32]
+    train_images: NDArray[Any]
     train_labels: NDArray[np.uint8]
-    validation_images: NDArray[np.float32]
+    validation_images: NDArray[Any]
     validation_labels: NDArray[np.uint8]
 
 

@@ -20,7 +20,7 @@ class Plain:
         threadpool_limits(threads)
         self._workload = workload
         self._random = np.random.default_rng(0)
-        self._x = data.train_images.T.astype(np.float64)
+        self._x = data.train_images.T.astype(np.float64, copy=False)
         self._y = np.eye(10)[data.train_labels].T
         sizes = [784, *workload.hidden, 10]
         pairs = list(pairwise(sizes))
@@ -78,10 +78,14 @@ class Plain:
         m_hat, v_hat = m / (1 - 0.9**self._steps), v / (1 - 0.999**self._steps)
         parameter -= self._workload.learning_rate * m_hat / (np.sqrt(v_hat) + 1e-8)
 
-    def predict(self, images: NDArray[np.float32]) -> NDArray[Any]:
+    def probabilities(self, images: NDArray[Any]) -> Doubles:
+        """Return what the softmax gives for images (n, 784): (10, n)."""
+        activations, _ = self._forward(images.T.astype(np.float64, copy=False), 0)
+        return activations[-1]
+
+    def predict(self, images: NDArray[Any]) -> NDArray[Any]:
         """Return the most probable classes."""
-        activations, _ = self._forward(images.T.astype(np.float64), 0)
-        return np.asarray(activations[-1].argmax(axis=0))
+        return np.asarray(self.probabilities(images).argmax(axis=0))
 
 
 if __name__ == "__main__":
