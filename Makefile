@@ -6,10 +6,10 @@ BIN := .venv/bin
 # DVC starts the stages with `python`, and it must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test format lock bench
+.PHONY: repro test format lock bench soak
 
 repro: .venv/pipeline.installed
-	$(BIN)/dvc repro
+	$(BIN)/dvc repro || { $(BIN)/python -m tools.mend && $(BIN)/dvc repro; }
 
 test: .venv/dev.installed
 	$(BIN)/ruff check
@@ -23,6 +23,12 @@ test: .venv/dev.installed
 format: .venv/dev.installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Kills the pipeline again and again, and compares what it ends in: make soak KILLS=200 SEED=1
+KILLS ?= 50
+SEED ?= 0
+soak: .venv/dev.installed
+	$(BIN)/python -m tests.soak --kills $(KILLS) --seed $(SEED)
 
 # Some of what it compares with is large, and so it has an environment of its own.
 bench: .venv-bench/installed repro

@@ -128,11 +128,13 @@ class Clone:
         )
 
     def outputs(self) -> dict[str, bytes]:
-        """Return what the pipeline has written, with its lock."""
+        """Return what the pipeline has written, with its lock; DVC's own files begin with a dot."""
         paths = [
             path for name in ("data", "metrics", "plots") for path in (self.root / name).rglob("*")
         ]
-        files = [path for path in paths if path.is_file()] + [self.root / "dvc.lock"]
+        files = [path for path in paths if path.is_file() and path.name[0] != "."] + [
+            self.root / "dvc.lock"
+        ]
         return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
 
 

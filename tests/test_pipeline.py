@@ -75,7 +75,7 @@ def test_metrics_are_those_of_ten_independent_lines(finished: Clone, split: str)
     metrics = read_json(finished.root / f"metrics/{file}.json")[split]
     assert metrics["loss"] == pytest.approx(loss, abs=2e-6)
     assert metrics["accuracy"] == pytest.approx(accuracy, abs=1e-6)
-    assert accuracy > 0.5  # five times chance: it has learned
+    assert accuracy > 0.3  # three times chance: it has learned
     if split == "test":
         assert metrics["errors"] == round((1 - accuracy) * len(y))
         for label, name in enumerate(CLASSES):

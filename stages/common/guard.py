@@ -1,6 +1,7 @@
 """What ends a stage whose DVC is gone, before another run writes the same files."""
 
 import os
+import sys
 import threading
 import time
 
@@ -9,6 +10,7 @@ import psutil
 SHELLS = {"sh", "dash", "bash", "zsh", "fish"}
 POLL_SECONDS = 0.2
 ORPHANED = 143
+INIT = 1  # adopts what has lost its parent
 
 
 def stop_without_dvc() -> None:
@@ -20,6 +22,8 @@ def stop_without_dvc() -> None:
         return
     ancestors = psutil.Process().parents()
     dvc = next(process for process in ancestors if process.name() not in SHELLS)
+    if dvc.pid == INIT and not any("dvc" in word for word in dvc.cmdline()):
+        sys.exit(ORPHANED)  # DVC has gone already
     threading.Thread(target=_wait_and_end, args=(dvc,), daemon=True).start()
 
 

@@ -1,0 +1,150 @@
+"""Kill the pipeline again and again, let it run to its end, and compare with an undisturbed run.
+
+Each cycle begins with nothing but the project, is killed some times at random moments, and must
+then end by itself in the same bytes.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+from tqdm import tqdm
+
+from tests.support import Clone, write_small_dataset
+
+KILLS_A_CYCLE = 5
+LONGEST_SECONDS = 4.5
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+TARGETS = ("DVC", "stage", "group")
+
+
+def main() -> None:
+    """Read the arguments, soak, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        os.environ |= {
+            f"DVC_{name}_DIR": f"{folder}/{name.lower()}"
+            for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")
+        }
+        kills, files, cycles = soak(Path(folder), arguments.kills, random.Random(arguments.seed))
+    print(tabulate(kills))
+    print(f"{kills.total()} kills, {cycles} runs to the end, {files} files compared, 0 differences")
+
+
+def soak(folder: Path, total: int, choose: random.Random) -> tuple[Counter[str], int, int]:
+    """Return the kills by what was killed and how, the files compared, and the runs to the end."""
+    write_small_dataset(folder / "small")
+    (folder / "clone").mkdir()
+    clone = Clone.create(folder / "clone", folder / "small")
+    clone.set(**{"train.epochs": 60})
+    clone.dvc("repro")
+    undisturbed = clone.outputs()
+
+    kills: Counter[str] = Counter()
+    files = cycles = 0
+    with tqdm(total=total, unit="kill", disable=None) as progress:
+        while kills.total() < total:
+            begin_again(clone)
+            for _ in range(min(KILLS_A_CYCLE, total - kills.total())):
+                done = kill_once(clone, choose)
+                if done is None:
+                    break  # it had ended before
+                kills[done] += 1
+                progress.update()
+            finish(clone)
+            compare(clone.outputs(), undisturbed)
+            files += len(undisturbed)
+            cycles += 1
+    return kills, files, cycles
+
+
+def finish(clone: Clone) -> None:
+    """Do as ``make repro`` does."""
+    if clone.run(sys.executable, "-m", "dvc", "repro", check=False).returncode:
+        clone.run(sys.executable, "-m", "tools.mend")
+        clone.dvc("repro")
+
+
+def begin_again(clone: Clone) -> None:
+    """Remove all that the pipeline has ever written."""
+    for name in ("data", "metrics", "plots", ".dvc/cache", ".dvc/tmp"):
+        shutil.rmtree(clone.root / name, ignore_errors=True)
+    (clone.root / "dvc.lock").unlink(missing_ok=True)
+
+
+def kill_once(clone: Clone, choose: random.Random) -> str | None:
+    """Run the pipeline, kill something at a random moment, and say what; None if it had ended."""
+    number, target = choose.choice(SIGNALS), choose.choice(TARGETS)
+    dvc = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"],
+        cwd=clone.root,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        dvc.wait(choose.uniform(0, LONGEST_SECONDS))
+    except subprocess.TimeoutExpired:
+        stage = running_stage(dvc.pid)
+        at = stage_name(stage) if stage else "between stages"
+        if target == "group":
+            os.killpg(dvc.pid, number)
+        elif target == "stage" and stage:
+            stage.send_signal(number)
+        else:
+            target = "DVC"
+            dvc.send_signal(number)
+        try:
+            dvc.wait(LONGEST_SECONDS)
+        except subprocess.TimeoutExpired:  # DVC hears no SIGINT of its own while a stage runs
+            dvc.kill()
+            dvc.wait()
+        # what is left of the group must end by itself; the next run begins meanwhile
+        return f"{number.name} to {target}, {at.removeprefix('stages.')}"
+    return None
+
+
+def running_stage(pid: int) -> psutil.Process | None:
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+        return next((child for child in children if stage_name(child)), None)
+    except psutil.Error:
+        return None
+
+
+def stage_name(process: psutil.Process) -> str:
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return ""
+    return next((word for word in words[1:3] if word.startswith("stages.")), "")
+
+
+def compare(outputs: dict[str, bytes], undisturbed: dict[str, bytes]) -> None:
+    """Stop at the first difference."""
+    for name in sorted(outputs | undisturbed):
+        if outputs.get(name) != undisturbed.get(name):
+            sys.exit(f"error: {name}: differs from that of an undisturbed run")
+
+
+def tabulate(kills: Counter[str]) -> str:
+    """Count kills by signal and target, and by stage, in Markdown."""
+    lines = ["| killed | kills |", "| --- | ---: |"]
+    lines += [f"| {what} | {count} |" for what, count in sorted(kills.items())]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

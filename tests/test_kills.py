@@ -1,0 +1,88 @@
+"""What is left when DVC is killed, and how the next run takes it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.soak import running_stage
+from tests.support import Clone
+from tools import mend
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def training(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> psutil.Process:
+    """A DVC that is in the midst of a long training."""
+    clone.set(**{"train.epochs": 1_000_000})
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    dvc = psutil.Popen(
+        [sys.executable, "-m", "dvc", "repro"],
+        cwd=clone.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    history = clone.root / "plots/history.csv"
+    wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > 5)
+    return dvc
+
+
+def test_a_stage_ends_with_its_dvc(training: psutil.Process, clone: Clone, finished: Clone) -> None:
+    stage = running_stage(training.pid)
+    assert stage
+    training.kill()
+    training.wait()
+    wait_until(lambda: not stage.is_running())
+    clone.set(**{"train.epochs": 3})
+    assert clone.repro() in (["train"], [])
+    assert clone.outputs() == finished.outputs()
+
+
+def test_a_second_dvc_is_told_of_the_first(training: psutil.Process, clone: Clone) -> None:
+    done = clone.run(sys.executable, "-m", "dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert f"(PID {training.pid})" in done.stderr
+    training.send_signal(signal.SIGTERM)
+    training.wait()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("dvc.lock", ""),
+        ("dvc.lock", "schema: '2.0'\nstages:\n  train:\n    cmd: x\n    deps:\n    - hash: md5\n"),
+        ("dvc.lock", "schema: '2.0'\nstages:\n  tr"),
+        (".dvc/tmp/rwlock", '{"read": {"a": ['),
+    ],
+)
+def test_what_a_killed_dvc_left_is_mended(
+    clone: Clone, finished: Clone, name: str, content: str
+) -> None:
+    (clone.root / name).write_text(content)
+    assert clone.run(sys.executable, "-m", "dvc", "repro", check=False).returncode != 0
+    said = clone.run(sys.executable, "-m", "tools.mend").stdout
+    assert said == f"removed {name}, which a DVC that was killed had left half-written\n"
+    assert clone.repro() == []
+    assert clone.outputs() == finished.outputs()
+
+
+def test_nothing_is_mended_where_nothing_is_broken(clone: Clone) -> None:
+    before = clone.outputs()
+    assert clone.run(sys.executable, "-m", "tools.mend", check=False).returncode == 1
+    assert clone.outputs() == before
+
+
+def test_mend_looks_at_what_dvc_writes(clone: Clone) -> None:
+    assert all((clone.root / path).exists() for path in mend.CHECKS)
