@@ -6,7 +6,7 @@ BIN := .venv/bin
 # DVC starts the stages with `python`, and it must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test format lock bench soak
+.PHONY: repro test format lock bench soak fuzz
 
 repro: .venv/pipeline.installed
 	$(BIN)/dvc repro || { $(BIN)/python -m tools.mend && $(BIN)/dvc repro; }
@@ -30,6 +30,15 @@ SEED ?= 0
 soak: .venv/dev.installed
 	$(BIN)/python -m tests.soak --kills $(KILLS) --seed $(SEED)
 
+# Feeds the readers with what a coverage-guided fuzzer thinks up: make fuzz SECONDS=10
+SECONDS ?= 300
+fuzz: .venv/fuzz.installed
+	for reader in idx parameters weights; do \
+		$(BIN)/python -m tests.fuzz $$reader -max_total_time=$(SECONDS) || exit; done
+
+.venv/fuzz.installed: .venv/dev.installed requirements/fuzz.txt
+	$(INSTALL)
+
 # Some of what it compares with is large, and so it has an environment of its own.
 bench: .venv-bench/installed repro
 	.venv-bench/bin/python -m benchmarks $(BENCH)
@@ -50,7 +59,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 lock: .venv/dev.installed
 	$(LOCK) --upgrade --group dev --output-file requirements/dev.txt pyproject.toml
-	for role in compute plot pipeline; do $(LOCK) --constraints requirements/dev.txt \
+	for role in compute plot pipeline fuzz; do $(LOCK) --constraints requirements/dev.txt \
 		--group $$role --output-file requirements/$$role.txt pyproject.toml || exit; done
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \

@@ -63,3 +63,9 @@ def test_message(path: Path, content: bytes, message: str) -> None:
     with pytest.raises(StageError) as error:
         idx.read(path, 1)
     assert str(error.value) == f"{path}: {message}"
+
+
+def test_no_bytes_in_dimensions_beyond_memory_are_refused(path: Path) -> None:
+    path.write_bytes(struct.pack(">4I", 2051, 0, 2**32 - 1, 2**32 - 1))
+    with pytest.raises(StageError, match="array is too big"):
+        idx.read(path, 3)

@@ -1,6 +1,7 @@
 """What single stages do with inputs that are unusual, damaged or wrong."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from stages.common.datasets import (
     TRAIN_LABELS,
 )
 from stages.common.errors import StageError
+from stages.common.paths import CLASSES
 from tests.support import Clone, idx_bytes, small_dataset
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -114,6 +117,43 @@ def test_arrays_are_checked_by_their_readers(stage: object, damage: object, mess
     damage(PROCESSED / ("train_images.npy" if stage is train else "test_images.npy"))  # type: ignore[operator]
     with pytest.raises(StageError, match=message):
         stage.main()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("[", "not JSON: "), ("{}", "must be a list"), ("[1]", "must be a list")],
+)
+def test_names_of_classes_are_checked(content: str, message: str) -> None:
+    CLASSES.write_text(content)
+    with pytest.raises(StageError, match=f"data/processed/classes.json: {message}"):
+        evaluate.main()
+
+
+HEADER = b"\x93NUMPY\x01\x00\x06\x00"
+
+
+def zipped(content: bytes) -> bytes:
+    """Make an .npz archive of one member."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("W1.npy", content)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zipped(HEADER + b"{'a' 1"),  # a SyntaxError within NumPy
+        zipped(b""),
+        zipped(HEADER),
+        # a central directory that points before the file
+        zipped(HEADER).replace(b"PK\x03\x04", b"")[:-4] + b"\xff\xff\xff\x7f",
+    ],
+)
+def test_what_fuzzing_made_of_weights_is_refused(content: bytes) -> None:
+    WEIGHTS.write_bytes(content)
+    with pytest.raises(StageError, match=r"^data/weights\.npz: (not an \.npz|does not fit)"):
+        evaluate.main()
 
 
 UNFIT = "does not fit model.hidden"

@@ -16,7 +16,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with partial.open("wb") as file:
             yield file
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a write that failed does not say where
         partial.unlink(missing_ok=True)
         raise
 

@@ -128,6 +128,7 @@ def _describe(error: ErrorDetails, content: dict[str, Any], model: type[BaseMode
     return f"{PARAMETERS}: {place.removeprefix('.')}: {message}"
 
 
-def _suggestion(name: str, candidates: set[str]) -> str:
-    nearest = get_close_matches(name, candidates, n=1)
+def _suggestion(name: str, candidates: set[Any]) -> str:
+    names = [candidate for candidate in candidates if isinstance(candidate, str)]
+    nearest = get_close_matches(name, sorted(names), n=1)
     return f", did you mean {nearest[0]}?" if nearest else ""

@@ -37,8 +37,19 @@ def load(split: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
 
 
 def load_classes() -> list[str]:
-    """Read the names of the labels 0, 1, 2 and so on."""
-    classes: list[str] = json.loads(CLASSES.read_bytes())
+    """Read the names of the labels 0, 1, 2 and so on.
+
+    Raises
+    ------
+    StageError
+        if the file is not a list of names
+    """
+    try:
+        classes = json.loads(CLASSES.read_bytes())
+    except ValueError as error:
+        raise StageError(f"{CLASSES}: not JSON: {error}") from None
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise StageError(f"{CLASSES}: must be a list of names")
     return classes
 
 
