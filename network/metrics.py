@@ -39,6 +39,44 @@ def assess(logits: Floats, predicted: Labels, labels: Labels) -> Assessment:
     )
 
 
+class Bin(NamedTuple):
+    """Of samples predicted about as surely: mean probability, share that is right, and number."""
+
+    confidence: float
+    accuracy: float
+    samples: int
+
+
+def reliability(probabilities: Floats, labels: Labels, bins: int = 15) -> list[Bin]:
+    """Sort samples into bins of equal width by the probability of the class predicted.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 2.
+
+    Parameters
+    ----------
+    probabilities : (n, classes), each row summing to one
+    labels : (n,)
+
+    Returns
+    -------
+    the bins that hold samples, from the least sure to the surest
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    numbers = np.ceil(confidence * bins).astype(np.intp)  # a bin holds its upper edge
+    return [
+        Bin(float(confidence[rows].mean()), float(right[rows].mean()), len(rows))
+        for number in np.unique(numbers)
+        for rows in [np.flatnonzero(numbers == number)]
+    ]
+
+
+def calibration_error(bins: list[Bin]) -> float:
+    """ECE = Σ samples |accuracy - confidence| / Σ samples: Guo et al. 2017, equation 3."""
+    total = sum(each.samples for each in bins)
+    return sum(each.samples * abs(each.accuracy - each.confidence) for each in bins) / total
+
+
 def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray[np.intp]:
     """Count samples by actual class (rows) and predicted class (columns): (classes, classes)."""
     pairs = labels.astype(np.intp) * classes + predicted

@@ -1,19 +1,21 @@
-"""Evaluate the weights on the test set: metrics, every prediction, actual against predicted."""
+"""Evaluate the weights on the test set: metrics, every prediction, confusion and reliability."""
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel
 
 from network.loss import softmax
-from network.metrics import assess
+from network.metrics import Bin, assess, calibration_error, reliability
 from network.model import Network
 from stages.common import npz, processed
 from stages.common.errors import StageError, run
 from stages.common.files import replacing, rounded, write_json
 from stages.common.parameters import SectionPart, load
-from stages.common.paths import CONFUSION, PREDICTIONS, TEST_METRICS, WEIGHTS
+from stages.common.paths import CONFUSION, PREDICTIONS, RELIABILITY, TEST_METRICS, WEIGHTS
 
 
 class Model(SectionPart):
@@ -35,19 +37,32 @@ def main() -> None:
     probabilities = softmax(logits)
     predicted = probabilities.argmax(axis=1)
     test = assess(logits, predicted, labels)
+    bins = reliability(probabilities, labels)
 
     with replacing(PREDICTIONS) as file:
         np.savez(file, probabilities=probabilities, labels=labels)
-    with replacing(CONFUSION) as file, io.TextIOWrapper(file, newline="") as text:
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(("actual", "predicted"))
-        table.writerows((classes[a], classes[p]) for a, p in zip(labels, predicted, strict=True))
+    names = ((classes[a], classes[p]) for a, p in zip(labels, predicted, strict=True))
+    write_csv(CONFUSION, ("actual", "predicted"), names)
+    write_csv(RELIABILITY, Bin._fields, (rounded(each._asdict()).values() for each in bins))
     digits = {
         name: rounded(score._asdict()) for name, score in zip(classes, test.classes, strict=True)
     }
-    scores = rounded({"loss": test.loss, "accuracy": test.accuracy})
-    write_json(TEST_METRICS, {"test": {**scores, "errors": test.errors, "digits": digits}})
+    scores = {
+        "loss": test.loss,
+        "accuracy": test.accuracy,
+        "errors": test.errors,
+        "calibration_error": calibration_error(bins),
+    }
+    write_json(TEST_METRICS, {"test": {**rounded(scores), "digits": digits}})
     print(f"test accuracy {test.accuracy:.2%}, {test.errors} errors, loss {test.loss:.4f}")
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a table under its header."""
+    with replacing(path) as file, io.TextIOWrapper(file, newline="") as text:
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(columns)
+        table.writerows(rows)
 
 
 def read_weights(network: Network) -> None:

@@ -1,7 +1,7 @@
 """Plot test images with what the network made of them: a sample of all, and one of its mistakes."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ class Plot(Section):
     rows: int = Field(ge=1, le=20)
     columns: int = Field(ge=1, le=20)
     seed: int = Field(ge=0)
+    mistakes: Literal["sample", "worst"] = "sample"
 
 
 class Parameters(BaseModel):
@@ -45,7 +46,11 @@ def main() -> None:
 
     sample_seed, mistakes_seed = np.random.SeedSequence(plot.seed).spawn(2)
     draw(test, choose(everything, plot, sample_seed), plot, "Predictions", PREDICTIONS_PLOT)
-    chosen = choose(mistakes, plot, mistakes_seed)
+    if plot.mistakes == "worst":
+        surest_first = np.argsort(-test.probability[mistakes], kind="stable")
+        chosen = mistakes[surest_first][: plot.rows * plot.columns]
+    else:
+        chosen = choose(mistakes, plot, mistakes_seed)
     title = title_of(len(chosen), len(mistakes), len(test.labels))
     draw(test, chosen, plot, title, MISTAKES_PLOT)
 

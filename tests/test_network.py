@@ -12,7 +12,14 @@ from network.arrays import Floats, FloatType
 from network.batches import ShuffledBatches
 from network.layers import Dropout
 from network.loss import SoftmaxCrossEntropy, cross_entropy, softmax
-from network.metrics import assess, class_scores, confusion_matrix
+from network.metrics import (
+    Bin,
+    assess,
+    calibration_error,
+    class_scores,
+    confusion_matrix,
+    reliability,
+)
 from network.model import Network
 from network.optimizer import SGD, Optimizer
 from network.schedule import SHAPES, Schedule
@@ -290,6 +297,13 @@ def test_assessment_worked_out_by_hand() -> None:
     assessment = assess(np.zeros((6, 4)), predicted, labels)
     assert (assessment.accuracy, assessment.errors) == (0.5, 3)
     assert assessment.loss == pytest.approx(math.log(4))
+
+
+def test_reliability_worked_out_by_hand() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.625, 0.375], [0.25, 0.75], [0.875, 0.125]])
+    bins = reliability(probabilities, np.array([1, 0, 0, 0]), bins=2)
+    assert bins == [Bin(0.5, 0, 1), Bin(0.75, 2 / 3, 3)]
+    assert calibration_error(bins) == pytest.approx((0.5 + 3 * (0.75 - 2 / 3)) / 4)
 
 
 def test_arrays_are_views_and_are_assigned() -> None:

@@ -13,7 +13,17 @@ import pytest
 
 from tests.support import CLASSES, TEST_SIZE, TRAIN_SIZE, VALIDATION_SIZE, Clone
 
-ALL = ["download", "preprocess", "train", "evaluate", "plot_loss", "plot_predictions"]
+ALL = [
+    "download",
+    "preprocess",
+    "train",
+    "evaluate",
+    "plot_loss",
+    "plot_predictions",
+    "plot_weights",
+    "plot_confusion",
+    "plot_reliability",
+]
 SIZES = {
     "train": TRAIN_SIZE - VALIDATION_SIZE,
     "validation": VALIDATION_SIZE,
@@ -78,6 +88,9 @@ def test_metrics_are_those_of_ten_independent_lines(finished: Clone, split: str)
     assert accuracy > 0.3  # three times chance: it has learned
     if split == "test":
         assert metrics["errors"] == round((1 - accuracy) * len(y))
+        bins = np.minimum(p.max(axis=1) * 15, 14).astype(int)
+        gaps = np.bincount(bins, (p.argmax(axis=1) == y) - p.max(axis=1))
+        assert metrics["calibration_error"] == pytest.approx(abs(gaps).sum() / len(y), abs=2e-6)
         for label, name in enumerate(CLASSES):
             right = (p.argmax(axis=1) == label) & (y == label)
             precision = right.sum() / max((p.argmax(axis=1) == label).sum(), 1)

@@ -22,7 +22,16 @@ from numpy.typing import NDArray
 from network.model import Network
 from network.training import Samples
 from network.training import evaluate as score_of
-from stages import evaluate, plot_loss, plot_predictions, preprocess, train
+from stages import (
+    evaluate,
+    plot_confusion,
+    plot_loss,
+    plot_predictions,
+    plot_reliability,
+    plot_weights,
+    preprocess,
+    train,
+)
 from stages.common import errors, npz, processed
 from stages.common.datasets import (
     DATASETS,
@@ -132,6 +141,14 @@ def test_names_of_classes_are_checked(content: str, message: str) -> None:
 HEADER = b"\x93NUMPY\x01\x00\x06\x00"
 
 
+NUMBER = (
+    HEADER[:-2]
+    + b"v\0"
+    + b"{'descr': '<f4', 'fortran_order': False, 'shape': ()}".ljust(118)
+    + bytes(4)
+)
+
+
 def zipped(content: bytes) -> bytes:
     """Make an .npz archive of one member."""
     archive = io.BytesIO()
@@ -225,6 +242,57 @@ def test_mistakes_are_drawn_or_said_to_be_none(
     assert all("✗" in cell for cell in cells)
     _, cells = drawn["predictions.png"]
     assert len(cells) == 9
+
+
+def test_the_worst_mistakes_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = Path("params.yaml").read_text().replace("mistakes: sample", "mistakes: worst")
+    Path("params.yaml").write_text(text.replace("rows: 3", "rows: 1"))
+    with np.load(PREDICTIONS) as predictions:
+        probabilities, labels = predictions["probabilities"], predictions["labels"]
+    wrong = probabilities.max(axis=1)[probabilities.argmax(axis=1) != labels]
+    drawn = {}
+
+    def save(figure: object, path: Path) -> None:
+        drawn[path.name] = [axes.get_title() for axes in figure.axes]  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(plot_predictions, "save", save)
+    plot_predictions.main()
+    shown = [re.findall(r"\((.*)%\)", title)[0] for title in drawn["mistakes.png"]]
+    assert shown == [f"{100 * probability:.1f}" for probability in sorted(wrong)[:-4:-1]]
+
+
+@pytest.mark.parametrize(
+    ("stage", "path", "content", "message"),
+    [
+        (plot_confusion, "plots/confusion.csv", "actual,predicted\nzero,x\n", "not of these"),
+        (plot_confusion, "plots/confusion.csv", "a,b\nzero,one\n", "not of these classes: "),
+        (plot_reliability, "plots/reliability.csv", "a,b\n1,2\n", "not bins of a reliability"),
+        (plot_reliability, "plots/reliability.csv", "", "not bins of a reliability diagram: "),
+        (plot_reliability, "metrics/test.json", "{}", "holds no test.calibration_error: "),
+        (plot_weights, "data/weights.npz", zipped(b""), "not an .npz archive: W1 is no array"),
+        (plot_weights, "data/weights.npz", zipped(NUMBER), "must hold W1, with a row"),
+    ],
+)
+def test_pictures_refuse_what_they_cannot_draw(
+    stage: object, path: str, content: str | bytes, message: str
+) -> None:
+    Path(path).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(StageError, match=rf"^{re.escape(path)}: {message}"):
+        stage.main()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("units", "end"), [(1, "unit"), (7, "unit"), (101, "(100 of 101)")])
+def test_weights_are_drawn_of_any_number_of_units(
+    units: int, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(WEIGHTS, allow_pickle=False, W1=np.ones((784, units), np.float32))
+    drawn: list[object] = []
+    monkeypatch.setattr(plot_weights, "save", lambda figure, _: drawn.append(figure))
+    plot_weights.main()
+    (figure,) = drawn
+    assert figure.get_suptitle().endswith(end)  # type: ignore[attr-defined]
+    images = [image for axes in figure.axes for image in axes.images]  # type: ignore[attr-defined]
+    assert len(images) == min(units, 100)
 
 
 @pytest.mark.parametrize("arrays", [{}, {"probabilities": np.zeros((199, 10))}])

@@ -19,7 +19,11 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
     """
     with path.open("rb") as file:
         try:
-            with np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = dict(archive)
         except Exception as error:  # NumPy raises all kinds on the way through another file
             raise StageError(f"{path}: not an .npz archive: {error}") from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # a member that does not begin as an array does
+            raise StageError(f"{path}: not an .npz archive: {name} is no array")
+    return arrays
