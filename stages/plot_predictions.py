@@ -14,7 +14,7 @@ from stages.common.parameters import Section, load
 from stages.common.paths import MISTAKES_PLOT, PREDICTIONS, PREDICTIONS_PLOT
 
 RIGHT, WRONG = "#00794f", "#c8321f"
-CELL_INCHES = 1.5
+CELL_INCHES, LETTER_INCHES = 1.5, 0.06
 
 
 class Plot(Section):
@@ -84,7 +84,8 @@ def title_of(chosen: int, mistakes: int, total: int) -> str:
 
 def draw(test: Predictions, chosen: NDArray[np.intp], plot: Plot, title: str, path: Path) -> None:
     """Draw a grid of the chosen images, each under its label and its prediction."""
-    figure = new_figure(CELL_INCHES * plot.columns, (CELL_INCHES + 0.2) * plot.rows + 0.3)
+    width = CELL_INCHES + LETTER_INCHES * (max(map(len, test.classes)) - 1)
+    figure = new_figure(width * plot.columns, (CELL_INCHES + 0.2) * plot.rows + 0.3)
     figure.suptitle(title)
     grid = figure.subplots(plot.rows, plot.columns, squeeze=False).ravel()
     side = round(test.images.shape[1] ** 0.5)

@@ -48,4 +48,36 @@ DATASETS = {
             ),
         },
     ),
+    "fashion-mnist": Dataset(
+        classes=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
+        mirrors=(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+            "/usr/share/datasets/fashion-mnist",  # of Debian's package dataset-fashion-mnist
+        ),
+        files={
+            TRAIN_IMAGES: RawFile(
+                47_040_016, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+            ),
+            TRAIN_LABELS: RawFile(
+                60_008, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+            ),
+            TEST_IMAGES: RawFile(
+                7_840_016, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+            ),
+            TEST_LABELS: RawFile(
+                10_008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+            ),
+        },
+    ),
 }
