@@ -6,7 +6,7 @@ BIN := .venv/bin
 # DVC starts the stages with `python`, and it must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test format lock bench soak fuzz
+.PHONY: repro test check format lock bench soak fuzz
 
 repro: .venv/pipeline.installed
 	$(BIN)/dvc repro || { $(BIN)/python -m tools.mend && $(BIN)/dvc repro; }
@@ -19,6 +19,10 @@ test: .venv/dev.installed
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# What must hold of the real results.
+check: .venv/dev.installed repro
+	$(BIN)/python -m pytest tests/results.py
 
 format: .venv/dev.installed
 	$(BIN)/ruff check --fix

@@ -27,11 +27,9 @@ class Parameters(BaseModel):
 
 
 def main() -> None:
-    parameters = load(Parameters)
     images, labels = processed.load("test")
     classes = processed.load_classes()
-    network = Network([images.shape[1], *parameters.model.hidden, len(classes)])
-    read_weights(network)
+    network = load_network(images.shape[1], len(classes))
 
     logits = network.logits(images)
     probabilities = softmax(logits)
@@ -65,12 +63,14 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object
         table.writerows(rows)
 
 
-def read_weights(network: Network) -> None:
-    """Give the network the weights that were trained."""
+def load_network(inputs: int, classes: int) -> Network:
+    """Build the network that the parameters describe, with the weights that were trained."""
+    network = Network([inputs, *load(Parameters).model.hidden, classes])
     try:
         network.assign(npz.read(WEIGHTS))
     except ValueError as error:
         raise StageError(f"{WEIGHTS}: does not fit model.hidden: {error}") from None
+    return network
 
 
 if __name__ == "__main__":

@@ -71,8 +71,10 @@ def soak(folder: Path, total: int, choose: random.Random) -> tuple[Counter[str],
 
 def finish(clone: Clone) -> None:
     """Do as ``make repro`` does."""
-    if clone.run(sys.executable, "-m", "dvc", "repro", check=False).returncode:
-        clone.run(sys.executable, "-m", "tools.mend")
+    failed = clone.run(sys.executable, "-m", "dvc", "repro", check=False)
+    if failed.returncode:
+        if clone.run(sys.executable, "-m", "tools.mend", check=False).returncode:
+            sys.exit(f"error: dvc repro failed:\n{failed.stdout}{failed.stderr}")
         clone.dvc("repro")
 
 

@@ -1,5 +1,6 @@
 """What is left when DVC is killed, and how the next run takes it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -54,6 +55,9 @@ def test_a_second_dvc_is_told_of_the_first(training: psutil.Process, clone: Clon
     done = clone.run(sys.executable, "-m", "dvc", "repro", check=False)
     assert done.returncode != 0
     assert f"(PID {training.pid})" in done.stderr
+    mended = clone.run(sys.executable, "-m", "tools.mend", check=False)
+    assert mended.returncode == 1
+    assert mended.stderr == f"error: DVC is at work here already, as process {training.pid}\n"
     training.send_signal(signal.SIGTERM)
     training.wait()
 
@@ -73,8 +77,23 @@ def test_what_a_killed_dvc_left_is_mended(
     (clone.root / name).write_text(content)
     assert clone.run(sys.executable, "-m", "dvc", "repro", check=False).returncode != 0
     said = clone.run(sys.executable, "-m", "tools.mend").stdout
-    assert said == f"removed {name}, which a DVC that was killed had left half-written\n"
+    assert said == f"removed {name}, which a DVC that was killed had left behind\n"
     assert clone.repro() == []
+    assert clone.outputs() == finished.outputs()
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_a_killed_dvc_whose_id_another_process_has_got_is_forgotten(
+    clone: Clone, finished: Clone, kind: str
+) -> None:
+    picture = clone.root / "plots/loss.png"
+    picture.unlink()
+    command = {"pid": os.getpid(), "cmd": "dvc repro"}
+    lock = {kind: {str(picture): [command] if kind == "read" else command}}
+    (clone.root / ".dvc/tmp/rwlock").write_text(json.dumps(lock))
+    assert f"(PID {os.getpid()})" in clone.dvc("repro", check=False)
+    assert clone.run(sys.executable, "-m", "tools.mend").stdout.startswith("removed .dvc/tmp/rwlo")
+    clone.dvc("repro")
     assert clone.outputs() == finished.outputs()
 
 

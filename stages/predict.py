@@ -1,0 +1,88 @@
+"""Tell the digits in pictures of your own: PNG or JPEG, any size, dark on light or light on dark.
+
+No stage of the pipeline: it reads the weights that ``train`` has left.
+"""
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from network.loss import softmax
+from stages.common import processed
+from stages.common.centering import center
+from stages.common.errors import StageError, run
+from stages.common.figures import new_figure, save
+from stages.common.paths import PREDICT_PLOT
+from stages.evaluate import load_network
+
+NAMED = 3  # classes, the likeliest first
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.predict", description=__doc__)
+    parser.add_argument("file", nargs="+", type=Path, help="a picture of one digit")
+    parser.add_argument("--picture", type=Path, default=PREDICT_PLOT, help="what to draw into")
+    arguments = parser.parse_args()
+
+    classes = processed.load_classes()
+    images = np.stack([read_image(path) for path in arguments.file])
+    network = load_network(images[0].size, len(classes))
+    probabilities = softmax(network.logits(images.reshape(len(images), -1)))
+    summaries = [summarize(row, classes) for row in probabilities]
+    for path, summary in zip(arguments.file, summaries, strict=True):
+        print(f"{path}: {', '.join(summary)}")
+    draw(images, [summary[0] for summary in summaries], arguments.picture)
+    print(f"{arguments.picture}: what the network saw")
+
+
+def read_image(path: Path) -> NDArray[np.float32]:
+    """Read a picture and make of it an image as the network knows them: (28, 28)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=["PNG", "JPEG"]) as picture:
+                return center(brightness(ImageOps.exif_transpose(picture)))
+    except UnidentifiedImageError:
+        raise StageError(f"{path}: not a PNG or JPEG picture") from None
+    except Exception as error:  # Pillow raises all kinds on the way through a damaged picture
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise StageError(f"{path}: {reason or error}") from None
+
+
+def brightness(picture: Image.Image) -> NDArray[np.float32]:
+    """Return the brightness (height, width) in [0, 1], what is transparent on white."""
+    if picture.mode.startswith("I"):  # sixteen bits, which a conversion would cut off
+        return np.asarray(picture, np.float32) / np.float32(2**16 - 1)
+    layered = picture.convert("RGBA")
+    flat = Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
+    return np.asarray(flat.convert("L"), np.float32) / np.float32(255)
+
+
+def summarize(probabilities: NDArray[np.float32], classes: list[str]) -> list[str]:
+    """Name the likeliest classes with their probabilities."""
+    likeliest = np.argsort(-probabilities, kind="stable")[:NAMED]
+    return [f"{classes[label]} ({probabilities[label]:.1%})" for label in likeliest]
+
+
+def draw(images: NDArray[np.float32], titles: list[str], path: Path) -> None:
+    """Draw each image as the network saw it, under what it took it for."""
+    columns = min(5, len(images))
+    rows = -(-len(images) // columns)
+    figure = new_figure(1.5 * columns, 1.7 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, image, title in zip(grid, images, titles, strict=False):
+        axes.set_axis_on()
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+        axes.set(title=title, xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
+    save(figure, path)
+
+
+if __name__ == "__main__":
+    run(main)
