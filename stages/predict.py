@@ -16,16 +16,16 @@ from stages.common import processed
 from stages.common.centering import center
 from stages.common.errors import StageError, run
 from stages.common.figures import new_figure, save
-from stages.common.paths import PREDICT_PLOT
 from stages.evaluate import load_network
 
+PICTURE = Path("predict.png")
 NAMED = 3  # classes, the likeliest first
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.predict", description=__doc__)
     parser.add_argument("file", nargs="+", type=Path, help="a picture of one digit")
-    parser.add_argument("--picture", type=Path, default=PREDICT_PLOT, help="what to draw into")
+    parser.add_argument("--picture", type=Path, default=PICTURE, help="what to draw into")
     arguments = parser.parse_args()
 
     classes = processed.load_classes()

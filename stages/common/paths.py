@@ -22,5 +22,3 @@ MISTAKES_PLOT = Path("plots/mistakes.png")
 WEIGHTS_PLOT = Path("plots/weights.png")
 CONFUSION_PLOT = Path("plots/confusion.png")
 RELIABILITY_PLOT = Path("plots/reliability.png")
-
-PREDICT_PLOT = Path("predict.png")  # of the command beside the pipeline, in nobody's way
