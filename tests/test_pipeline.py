@@ -187,17 +187,6 @@ def test_an_experiment_changes_a_parameter(clone: Clone) -> None:
     assert "train.learning_rate" in shown
 
 
-def test_results_are_shared_by_a_remote(clone: Clone, tmp_path: Path) -> None:
-    clone.dvc("remote", "add", "--default", "shared", str(tmp_path / "remote"))
-    clone.commit("remote")
-    clone.dvc("push")
-    clone.run("git", "clone", "--quiet", ".", str(tmp_path / "other"))
-    other = Clone(tmp_path / "other")
-    other.dvc("pull")
-    assert other.outputs() == clone.outputs()
-    assert other.repro() == []
-
-
 def test_a_stage_that_fails_says_why_and_leaves_nothing_half_written(clone: Clone) -> None:
     clone.set(**{"train.learning_rate": 1e30})
     done = clone.run("dvc", "repro", check=False)

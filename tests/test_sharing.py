@@ -1,0 +1,74 @@
+"""Two clones and a remote: what one has trained, the other gets without training."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+
+from tests.support import Clone
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """The address of a server that speaks S3, on loopback."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def sharing(
+    clone: Clone, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Clone:
+    """A clone in which ``dvc repro`` has run, with a remote; what it ran is committed."""
+    if request.param == "folder":
+        clone.dvc("remote", "add", "--default", "shared", str(tmp_path / "remote"))
+    else:
+        address = request.getfixturevalue("s3")
+        requests.put(f"{address}/{tmp_path.name}", timeout=10).raise_for_status()
+        clone.dvc("remote", "add", "--default", "shared", f"s3://{tmp_path.name}/mnist")
+        clone.dvc("remote", "modify", "shared", "endpointurl", address)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "unchecked")
+    clone.commit("remote")
+    return clone
+
+
+def another(clone: Clone, root: Path) -> Clone:
+    """Clone with git, as on another machine."""
+    clone.run("git", "clone", "--quiet", ".", str(root))
+    return Clone(root)
+
+
+def test_what_is_pushed_is_pulled(sharing: Clone, tmp_path: Path) -> None:
+    sharing.dvc("push")
+    other = another(sharing, tmp_path / "other")
+    other.dvc("pull")
+    assert other.outputs() == sharing.outputs()
+    assert other.repro() == []
+
+
+def test_repro_pulls_what_is_missing(sharing: Clone, tmp_path: Path) -> None:
+    sharing.dvc("push")
+    other = another(sharing, tmp_path / "other")
+    assert other.repro("--pull") == []
+    assert other.outputs() == sharing.outputs()
+
+
+def test_an_experiment_is_handed_over_uncommitted(sharing: Clone, tmp_path: Path) -> None:
+    sharing.run("git", "clone", "--quiet", "--bare", ".", str(tmp_path / "hub"))
+    sharing.run("git", "remote", "add", "hub", str(tmp_path / "hub"))
+    sharing.dvc("exp", "run", "--set-param", "train.learning_rate=0.05", "--name", "tried")
+    sharing.dvc("exp", "push", "hub", "tried")
+
+    sharing.run("git", "clone", "--quiet", str(tmp_path / "hub"), str(tmp_path / "other"))
+    other = Clone(tmp_path / "other")
+    other.dvc("exp", "pull", "origin", "tried")
+    other.dvc("exp", "apply", "tried")
+    assert "learning_rate: 0.05" in (other.root / "params.yaml").read_text()
+    assert other.outputs() == sharing.outputs()
+    assert other.repro() == []
