@@ -7,13 +7,13 @@ from pydantic import BaseModel
 
 from stages.common.datasets import DATASETS
 from stages.common.errors import StageError, run
-from stages.common.parameters import Section, load, one_of
+from stages.common.parameters import OneOf, Section, load
 from stages.common.paths import RAW
 from stages.common.sources import SourceError, connect, copy_verified
 
 
 class Download(Section):
-    dataset: Annotated[str, one_of(DATASETS)]
+    dataset: Annotated[str, OneOf(DATASETS)]
     source: str
 
 

@@ -17,7 +17,7 @@ from stages.common.datasets import (
 )
 from stages.common.errors import StageError, run
 from stages.common.files import replacing, write_json
-from stages.common.parameters import Section, SectionPart, load, one_of
+from stages.common.parameters import OneOf, Section, SectionPart, load
 from stages.common.paths import CLASSES, RAW
 from stages.common.split import stratified_split
 
@@ -28,7 +28,7 @@ Bytes = NDArray[np.uint8]
 
 
 class Download(SectionPart):
-    dataset: Annotated[str, one_of(DATASETS)]
+    dataset: Annotated[str, OneOf(DATASETS)]
 
 
 class Preprocess(Section):

@@ -21,7 +21,7 @@ from network.training import DivergenceError, Epoch, Samples, train
 from stages.common import processed
 from stages.common.errors import StageError, run
 from stages.common.files import replacing, rounded, write_json
-from stages.common.parameters import Section, load, one_of
+from stages.common.parameters import OneOf, Section, load
 from stages.common.paths import HISTORY, TRAIN_METRICS, WEIGHTS
 
 COLUMNS = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
@@ -42,13 +42,13 @@ class Model(Section):
 
 
 class Train(Section):
-    optimizer: Annotated[str, one_of(OPTIMIZERS)]
+    optimizer: Annotated[str, OneOf(OPTIMIZERS)]
     learning_rate: float = Field(gt=0, le=1e30)
     batch_size: int = Field(ge=1)
     epochs: int = Field(ge=1)
     weight_decay: float = Field(ge=0, le=1e30)
     seed: int = Field(ge=0)
-    schedule: Annotated[str, one_of(SHAPES)] = "constant"
+    schedule: Annotated[str, OneOf(SHAPES)] = "constant"
     warmup: float = Field(default=0, ge=0)
     keep: Literal["last", "best"] = "last"
     threads: int = Field(default=1, ge=1, le=64)

@@ -150,7 +150,7 @@ def test_a_stage_complains_only_of_what_it_uses(folder: Path) -> None:
 
 def test_unknown_dataset_names_the_known(folder: Path) -> None:
     said = complaint(folder, download.Parameters, SHIPPED.replace("mnist ", "mnits "))
-    assert said == "params.yaml: download.dataset: must be one of mnist, got 'mnits'"
+    assert said == "params.yaml: download.dataset: must be one of mnist, fashion-mnist, got 'mnits'"
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,22 @@ keys of another's section declares them in a ``SectionPart``.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, TypeVar, cast
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from stages.common.errors import StageError
 from stages.common.paths import PARAMETERS
@@ -54,15 +61,26 @@ MESSAGES = {  # of pydantic's kinds of errors, where its own words would say les
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def one_of(names: Iterable[str]) -> AfterValidator:
-    """Accept only these names."""
+class OneOf:
+    """What a text may be: one of these names."""
 
-    def check(name: str) -> str:
-        if name not in names:
-            raise ValueError(f"must be one of {', '.join(names)}")
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "enum": [*self._names]}
+
+    def _check(self, name: str) -> str:
+        if name not in self._names:
+            raise ValueError(f"must be one of {', '.join(self._names)}")
         return name
-
-    return AfterValidator(check)
 
 
 def load(model: type[Model]) -> Model:

@@ -1,0 +1,119 @@
+"""The tools beside the pipeline: recipes, the schema of params.yaml, repetition over seeds."""
+
+import json
+import sys
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import yaml
+from scipy import stats
+
+from tests.support import ROOT, Clone
+from tools import recipe, schema, seeds
+
+PARAMETERS = (ROOT / "params.yaml").read_text()
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_the_schema_is_up_to_date_and_in_use() -> None:
+    assert json.loads((ROOT / "params.schema.json").read_bytes()) == schema.schema()
+    assert PARAMETERS.startswith("# yaml-language-server: $schema=params.schema.json\n")
+    jsonschema.Draft202012Validator.check_schema(schema.schema())
+    jsonschema.validate(yaml.safe_load(PARAMETERS), schema.schema())
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("download", "dataset", "mnits"),
+        ("model", "dropout", [1.0]),
+        ("train", "epochs", 0),
+        ("train", "optimiser", "sgd"),
+        ("plot", "mistakes", "all"),
+    ],
+)
+def test_the_schema_refuses_what_the_stages_refuse(section: str, key: str, value: object) -> None:
+    content = yaml.safe_load(PARAMETERS)
+    content[section][key] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, schema.schema())
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_fit_params_yaml(path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    content, changes = yaml.safe_load(PARAMETERS), yaml.safe_load(path.read_text())
+    for section, keys in changes.items():
+        assert set(keys) <= set(content[section])
+        content[section] |= keys
+    schema.Parameters.model_validate(content)
+    if path.stem == "reference":
+        assert content == yaml.safe_load(PARAMETERS)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["recipe", path.stem])
+        recipe.main()
+    words = capsys.readouterr().out.split()
+    assert set(words[::2]) == {"--set-param"}
+    assert len(words) // 2 == sum(map(len, changes.values()))
+
+
+def test_a_recipe_is_applied_in_one_command(clone: Clone) -> None:
+    words = clone.run(sys.executable, "-m", "tools.recipe", "fast").stdout.split()
+    clone.dvc("exp", "run", "--name", "quick", *words)
+    content = yaml.safe_load((clone.root / "params.yaml").read_text())
+    for section, keys in yaml.safe_load((ROOT / "recipes/fast.yaml").read_text()).items():
+        assert {key: content[section][key] for key in keys} == keys
+    assert "# images a step" in (clone.root / "params.yaml").read_text()
+
+
+def test_a_difference_is_known_by_its_confidence_interval() -> None:
+    generator = np.random.default_rng(0)
+    before, after = generator.random(7).tolist(), generator.random(7).tolist()
+    difference, margin = seeds.compare(before, after)
+    interval = stats.ttest_rel(after, before).confidence_interval(0.95)
+    assert (difference - margin, difference + margin) == pytest.approx(interval)
+    assert seeds.compare(before, before) == (0, 0)
+
+
+def test_settings_are_repeated_over_seeds(clone: Clone) -> None:
+    said = clone.run(
+        sys.executable, "-m", "tools.seeds", "--seeds=2", "-S", "train.learning_rate=0.05"
+    ).stdout.splitlines()
+    assert said[0].startswith("4 runs, 2 at a time")
+    assert said[1] == "| | params.yaml | changed | difference, 95% confidence |"
+    assert [line.split(" | ")[0] for line in said[3:]] == [f"| {name}" for name in seeds.FIGURES]
+
+    accuracies = []
+    for rate in ("0.02", "0.05"):
+        for seed in (0, 1):
+            clone.set(**{"train.learning_rate": rate, "train.seed": seed})
+            assert clone.repro() != ["train"]  # the experiments' results are in the cache
+            metrics = json.loads((clone.root / "metrics/train.json").read_bytes())
+            accuracies.append(metrics["validation"]["accuracy"])
+    baseline, changed = np.split(np.array(accuracies), 2)
+    cells = said[3].split(" | ")
+    assert cells[1] == f"{baseline.mean():.4f} ± {baseline.std(ddof=1):.4f}"
+    assert cells[2] == f"{changed.mean():.4f} ± {changed.std(ddof=1):.4f}"
+    assert cells[3].startswith(f"{(changed - baseline).mean():+.4f} ± ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seeds=1"], "--seeds must be at least 2: one run has no spread"),
+        (["-S", "train.epoch=1"], "Could not override 'train.epoch'"),
+        (["-S", "train.epochs=0"], "has no metrics, see `dvc queue logs "),
+    ],
+)
+def test_seeds_say_what_is_wrong(clone: Clone, arguments: list[str], message: str) -> None:
+    done = clone.run(sys.executable, "-m", "tools.seeds", "--seeds=2", *arguments, check=False)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

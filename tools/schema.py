@@ -1,0 +1,51 @@
+"""Write ``params.schema.json``, by which an editor completes and checks ``params.yaml``.
+
+It is made of the stages' own models, and of the comments in ``params.yaml``.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from stages import download, plot_predictions, preprocess, train
+from stages.common.paths import PARAMETERS
+
+SCHEMA = Path("params.schema.json")
+
+
+class Parameters(BaseModel):
+    """Every section, as the stage that owns it knows it."""
+
+    download: download.Download
+    preprocess: preprocess.Preprocess
+    model: train.Model
+    train: train.Train
+    plot: plot_predictions.Plot
+
+
+def main() -> None:
+    """Write the schema."""
+    SCHEMA.write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of ``params.yaml``."""
+    content = Parameters.model_json_schema()
+    for name, section in content["properties"].items():
+        keys = content["$defs"][section["$ref"].rpartition("/")[2]]["properties"]
+        for key, comment in comments(name).items():
+            keys[key]["description"] = comment
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **content}
+
+
+def comments(section: str) -> dict[str, str]:
+    """Return what ``params.yaml`` says of each key of a section."""
+    lines = PARAMETERS.read_text().partition(f"\n{section}:\n")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^  (\w+): .*?  # (.+)$", lines, flags=re.MULTILINE))
+
+
+if __name__ == "__main__":
+    main()
