@@ -1,6 +1,8 @@
-"""The tools beside the pipeline: recipes, the schema of params.yaml, repetition over seeds."""
+"""The tools beside the pipeline: recipes, the schema of params.yaml, seeds, the report."""
 
+import base64
 import json
+import re
 import sys
 from typing import Any
 
@@ -117,3 +119,34 @@ def test_seeds_say_what_is_wrong(clone: Clone, arguments: list[str], message: st
     assert done.returncode != 0
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_report_sets_the_workspace_beside_a_revision(clone: Clone) -> None:
+    before = (clone.root / "plots/loss.png").read_bytes()
+    clone.set(**{"train.learning_rate": 0.05})
+    clone.dvc("repro")
+    said = clone.run(sys.executable, "-m", "tools.report").stdout
+    assert said == "report.html: the workspace against HEAD\n"
+
+    page = (clone.root / "report.html").read_text()
+    pictures = {base64.b64decode(code) for code in re.findall('base64,(.+?)"', page)}
+    assert before in pictures
+    assert pictures >= {path.read_bytes() for path in (clone.root / "plots").glob("*.png")}
+    assert "<tr><td>train.learning_rate</td><td>0.02</td><td>0.05</td></tr>" in page
+    accuracy = json.loads((clone.root / "metrics/test.json").read_bytes())["test"]["accuracy"]
+    assert f"<b>{accuracy:.6g}</b>" in page
+    assert not re.findall(r'(?:src|href)=(?!"data:)|url\(|@import|<script', page)
+
+
+def test_the_report_says_when_nothing_differs(clone: Clone) -> None:
+    clone.run(sys.executable, "-m", "tools.report", "HEAD", "--output", "same.html")
+    page = (clone.root / "same.html").read_text()
+    assert "No parameter differs." in page
+    assert page.count("<figcaption>both</figcaption>") == page.count("<img") == 6
+
+
+def test_the_report_names_an_unknown_revision(clone: Clone) -> None:
+    done = clone.run(sys.executable, "-m", "tools.report", "nosuch", check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: nosuch: unknown Git revision 'nosuch'\n"
+    assert not (clone.root / "report.html").exists()

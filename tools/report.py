@@ -1,0 +1,137 @@
+"""Write one HTML page that sets the workspace beside a revision, and opens without a network.
+
+``python -m tools.report`` compares with the last commit, ``python -m tools.report NAME`` with any
+other commit, branch, tag or experiment.
+"""
+
+import argparse
+import base64
+import sys
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import dvc.api
+from dvc.exceptions import DvcException
+from scmrepo.exceptions import SCMError
+
+PAGE = Template((Path(__file__).with_suffix(".html")).read_text())
+HEADLINES = ("test.accuracy", "test.errors", "test.loss", "validation.accuracy")
+PICTURES = {
+    "loss": "Loss and accuracy over the epochs",
+    "confusion": "Which classes are taken for which",
+    "reliability": "How often it is right against how sure it is",
+    "predictions": "Predictions",
+    "mistakes": "Mistakes",
+    "weights": "What the first layer looks for",
+}
+
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    """Read both sides, and write the page."""
+    parser = argparse.ArgumentParser(prog="python -m tools.report", description=__doc__)
+    parser.add_argument("revision", nargs="?", default="HEAD", help="what to compare with")
+    parser.add_argument("--output", type=Path, default=Path("report.html"))
+    arguments = parser.parse_args()
+    try:
+        page = render(arguments.revision)
+    except (DvcException, SCMError) as error:
+        sys.exit(f"error: {arguments.revision}: {error}")
+    arguments.output.write_text(page, encoding="utf-8")
+    print(f"{arguments.output}: the workspace against {arguments.revision}")
+
+
+def render(revision: str) -> str:
+    """Fill the page's template."""
+    before, after = (flatten(dvc.api.metrics_show(rev=side)) for side in (revision, None))
+    old, new = (flatten(dvc.api.params_show(rev=side)) for side in (revision, None))
+    changed = {key: old.get(key) for key in old | new if old.get(key) != new.get(key)}
+    parameters = table(changed, {key: new.get(key) for key in changed})
+    return PAGE.substitute(
+        revision=escape(revision),
+        headlines="".join(card(name, before, after) for name in HEADLINES),
+        changed=parameters if changed else "<p>No parameter differs.</p>",
+        pictures="".join(
+            pair(Path(f"plots/{name}.png"), title, revision) for name, title in PICTURES.items()
+        ),
+        metrics=table(before, after, change=True),
+        parameters=table(old, new),
+    )
+
+
+def flatten(content: Any, prefix: str = "") -> Figures:
+    """Name every value by the keys that lead to it, with dots between."""
+    if not isinstance(content, dict):
+        return {prefix: content}
+    return {
+        name: value
+        for key, inner in content.items()
+        for name, value in flatten(inner, f"{prefix}.{key}" if prefix else str(key)).items()
+    }
+
+
+def card(name: str, before: Figures, after: Figures) -> str:
+    """Show one figure large, with its change."""
+    return (
+        f"<div class=card><span>{escape(name)}</span><b>{show(after.get(name))}</b>"
+        f"<span>{show_change(before.get(name), after.get(name)) or 'unchanged'}</span></div>"
+    )
+
+
+def table(before: Figures, after: Figures, *, change: bool = False) -> str:
+    """Set two sides beside each other, name by name."""
+    heads = ["", "revision", "workspace", *(["change"] if change else [])]
+    rows = [
+        [
+            escape(name),
+            show(before.get(name)),
+            show(after.get(name)),
+            *([show_change(before.get(name), after.get(name))] if change else []),
+        ]
+        for name in before | after
+    ]
+    head = "".join(f"<th>{text}</th>" for text in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<div class=wide><table><tr>{head}</tr>{body}</table></div>"
+
+
+def show(value: Any) -> str:
+    """Write a value, or a dash for none."""
+    return (
+        "–" if value is None else f"{value:.6g}" if isinstance(value, float) else escape(f"{value}")
+    )
+
+
+def show_change(before: Any, after: Any) -> str:
+    """Write by how much a number has changed; nothing if it has not."""
+    numbers = isinstance(before, int | float) and isinstance(after, int | float)
+    return f"{after - before:+.4g}" if numbers and after != before else ""
+
+
+def pair(path: Path, title: str, revision: str) -> str:
+    """Show a picture of both sides, or once if it is the same."""
+    try:
+        before = dvc.api.read(str(path), rev=revision, mode="rb")
+    except FileNotFoundError:
+        before = None
+    after = path.read_bytes() if path.exists() else None
+    sides = {"both": after} if before == after else {revision: before, "workspace": after}
+    figures = "".join(figure(name, content, title) for name, content in sides.items() if content)
+    return f"<h3>{escape(title)}</h3><div class=pair>{figures}</div>" if figures else ""
+
+
+def figure(side: str, picture: bytes, title: str) -> str:
+    """Embed a picture."""
+    source = base64.b64encode(picture).decode()
+    label = f"{escape(title)}: {escape(side)}"
+    return (
+        f'<figure><img alt="{label}" src="data:image/png;base64,{source}">'
+        f"<figcaption>{escape(side)}</figcaption></figure>"
+    )
+
+
+if __name__ == "__main__":
+    main()
