@@ -178,15 +178,6 @@ def test_plots_page_has_every_picture(clone: Clone) -> None:
         assert f'"{title}"' in page
 
 
-def test_an_experiment_changes_a_parameter(clone: Clone) -> None:
-    said = clone.dvc("exp", "run", "--set-param", "train.epochs=1", "--name", "short")
-    assert "Ran experiment(s): short" in said
-    shown = clone.dvc("exp", "show", "--csv")
-    assert "short" in shown
-    assert "validation.accuracy" in shown
-    assert "train.learning_rate" in shown
-
-
 def test_a_stage_that_fails_says_why_and_leaves_nothing_half_written(clone: Clone) -> None:
     clone.set(**{"train.learning_rate": 1e30})
     done = clone.run("dvc", "repro", check=False)

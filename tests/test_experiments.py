@@ -1,0 +1,101 @@
+"""What people do with DVC's experiments, on the small data set: docs/experiments.md."""
+
+import csv
+import io
+import json
+import time
+
+import pytest
+
+from tests.support import Clone
+
+FASTER = ("--set-param", "train.learning_rate=0.05")
+
+
+def table(clone: Clone, *options: str) -> list[dict[str, str]]:
+    """Read ``dvc exp show``: the workspace, the commit and then its experiments."""
+    return list(csv.DictReader(io.StringIO(clone.dvc("exp", "show", "--csv", *options))))
+
+
+def learning_rate(clone: Clone) -> str:
+    line = next(
+        line
+        for line in (clone.root / "params.yaml").read_text().splitlines()
+        if "learning_rate" in line
+    )
+    return line.split()[1]
+
+
+@pytest.fixture
+def tried(clone: Clone) -> Clone:
+    """A clone that has tried another learning rate, and gone back."""
+    said = clone.dvc("exp", "run", *FASTER, "--name", "faster")
+    assert "Ran experiment(s): faster" in said
+    clone.run("git", "checkout", "--quiet", "--force", "HEAD")
+    clone.dvc("checkout")
+    assert learning_rate(clone) == "0.02"
+    return clone
+
+
+def test_an_experiment_is_shown_beside_the_commit(tried: Clone) -> None:
+    workspace, _, experiment = table(tried, "--only-changed")
+    assert (workspace["train.learning_rate"], experiment["train.learning_rate"]) == ("0.02", "0.05")
+    assert experiment["Experiment"] == "faster"
+    assert workspace["validation.accuracy"] != experiment["validation.accuracy"]
+    assert "train.epochs" not in workspace
+
+
+def test_an_experiment_is_compared(tried: Clone) -> None:
+    differences = json.loads(tried.dvc("exp", "diff", "HEAD", "faster", "--json"))
+    assert differences["params"]["params.yaml"]["train.learning_rate"]["new"] == 0.05
+    assert set(differences["metrics"]) == {"metrics/test.json", "metrics/train.json"}
+
+
+def test_an_experiment_is_applied(tried: Clone) -> None:
+    tried.dvc("exp", "apply", "faster")
+    assert learning_rate(tried) == "0.05"
+    assert tried.repro() == []
+
+
+def test_an_experiment_becomes_a_branch(tried: Clone) -> None:
+    tried.dvc("exp", "branch", "faster", "kept")
+    tried.run("git", "checkout", "--quiet", "kept")
+    tried.dvc("checkout")
+    assert learning_rate(tried) == "0.05"
+    assert tried.repro() == []
+
+
+def test_a_queued_grid_runs_in_parallel_and_changes_nothing_here(clone: Clone) -> None:
+    before = clone.outputs()
+    rates, sizes = (0.01, 0.05), (8, 16)
+    clone.dvc(
+        *("exp", "run", "--queue"),
+        *("--set-param", "train.learning_rate=0.01,0.05"),
+        *("--set-param", "train.batch_size=8,16"),
+    )
+    clone.dvc("queue", "start", "--jobs", "2")
+    end = time.monotonic() + 300
+    while clone.dvc("queue", "status").count("Success") < len(rates) * len(sizes):
+        assert time.monotonic() < end, clone.dvc("queue", "status")
+        time.sleep(1)
+
+    assert clone.outputs() == before
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+    order = ("--sort-by", "metrics/train.json:validation.accuracy", "--sort-order", "desc")
+    _, _, *experiments = table(clone, *order)
+    settings = {(float(e["train.learning_rate"]), int(e["train.batch_size"])) for e in experiments}
+    assert settings == {(rate, size) for rate in rates for size in sizes}
+    accuracies = [float(experiment["validation.accuracy"]) for experiment in experiments]
+    assert accuracies == sorted(accuracies, reverse=True)
+
+    # a run of the same setting alone has the same result
+    best = experiments[0]
+    clone.set(
+        **{
+            "train.learning_rate": best["train.learning_rate"],
+            "train.batch_size": best["train.batch_size"],
+        }
+    )
+    clone.dvc("repro", "--no-run-cache", "train")
+    metrics = json.loads((clone.root / "metrics/train.json").read_bytes())
+    assert metrics["validation"]["accuracy"] == accuracies[0]
