@@ -7,6 +7,8 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,13 @@ class Clone:
             self.root / "dvc.lock"
         ]
         return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
 
 
 def _run(*command: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -1,10 +1,15 @@
 """A full disk, files that vanish or rot: said in a line, and nothing is lost."""
 
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import Clone
+from tests.support import Clone, wait_until
 
 
 def run_with_little_room(clone: Clone, command: str) -> str:
@@ -56,6 +61,81 @@ def test_a_file_in_the_place_of_a_folder_is_named(clone: Clone) -> None:
     done = clone.run("python", "-m", "stages.evaluate", check=False)
     assert done.returncode == 1
     assert done.stderr == "error: metrics: File exists\n"
+
+
+def test_a_folder_that_may_not_be_written_is_named(clone: Clone) -> None:
+    before = clone.outputs()
+    (clone.root / "plots").chmod(0o555)
+    as_anyone = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    done = clone.run(*as_anyone, sys.executable, "-m", "stages.plot_loss", check=False)
+    (clone.root / "plots").chmod(0o755)
+    assert done.returncode == 1
+    assert done.stderr == "error: plots/loss.png.partial: Permission denied\n"
+    assert clone.outputs() == before
+
+
+def edit_code(root: Path) -> None:
+    with (root / "network/layers.py").open("a") as file:
+        file.write("\n# edited\n")
+
+
+def edit_setting(root: Path) -> None:
+    path = root / "params.yaml"
+    path.write_text(path.read_text().replace("weight_decay: 0.001", "weight_decay: 0.002"))
+
+
+def break_settings(root: Path) -> None:
+    (root / "params.yaml").write_text("[")
+
+
+def edit_setting_of_another_stage(root: Path) -> None:
+    path = root / "params.yaml"
+    path.write_text(path.read_text().replace("rows: 3", "rows: 2"))
+
+
+def replace_data(root: Path) -> None:
+    path = root / "data/processed/train_images.npy"
+    shutil.copy(path, root / "copy")
+    (root / "copy").replace(path)
+
+
+def remove_data(root: Path) -> None:
+    (root / "data/processed/train_labels.npy").unlink()
+
+
+@pytest.mark.parametrize(
+    ("edit", "changed"),
+    [
+        (edit_code, "network/layers.py"),
+        (edit_setting, "params.yaml"),
+        (break_settings, "params.yaml"),
+        (replace_data, "data/processed/train_images.npy"),
+        (remove_data, "data/processed/train_labels.npy"),
+        (edit_setting_of_another_stage, None),
+    ],
+)
+def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_ran_on(
+    clone: Clone, edit: Callable[[Path], None], changed: str | None
+) -> None:
+    clone.set(**{"train.epochs": 300})
+    training = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "train"],
+        cwd=clone.root,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    history = clone.root / "plots/history.csv"
+    wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > 5)
+    edit(clone.root)
+    _, said = training.communicate()
+    if changed:
+        assert f"error: {changed}: changed while the stage ran; run it again\n" in said
+        assert training.returncode != 0
+    else:
+        assert training.returncode == 0
+        assert clone.run(sys.executable, "-m", "dvc", "status", "train").stdout.startswith("Data")
 
 
 @pytest.mark.parametrize(

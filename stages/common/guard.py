@@ -14,12 +14,10 @@ INIT = 1  # adopts what has lost its parent
 
 
 def stop_without_dvc() -> None:
-    """Let this process end soon after the DVC that started it, if one did, however that ended.
+    """Let this process end soon after the DVC that started it, however that ended.
 
     A stage outlives a DVC that is killed outright, and would write on beside the next run.
     """
-    if "DVC_STAGE" not in os.environ:
-        return
     ancestors = psutil.Process().parents()
     dvc = next(process for process in ancestors if process.name() not in SHELLS)
     if dvc.pid == INIT and not any("dvc" in word for word in dvc.cmdline()):

@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from stages.common.errors import StageError
+from stages.common.inputs import use_part
 from stages.common.paths import PARAMETERS
 
 
@@ -93,11 +94,13 @@ def load(model: type[Model]) -> Model:
     """
     content = _parse(PARAMETERS)
     try:
-        return model.model_validate(content)
+        parameters = model.model_validate(content)
     except ValidationError as errors:
         raise StageError(
             "\n".join(_describe(error, content, model) for error in errors.errors())
         ) from None
+    use_part(PARAMETERS, parameters, lambda: model.model_validate(_parse(PARAMETERS)))
+    return parameters
 
 
 class _Loader(yaml.SafeLoader):
