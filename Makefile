@@ -6,10 +6,13 @@ BIN := .venv/bin
 # DVC starts the stages with `python`, and it must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test check format lock bench soak fuzz
+.PHONY: repro install test check format lock bench soak fuzz
 
 repro: .venv/pipeline.installed
 	$(BIN)/dvc repro || { $(BIN)/python -m tools.mend && $(BIN)/dvc repro; }
+
+# What repro needs, and no more.
+install: .venv/pipeline.installed
 
 test: .venv/dev.installed
 	$(BIN)/ruff check

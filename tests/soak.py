@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    # a shell lets what it starts in the background ignore Ctrl-C, and children inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with TemporaryDirectory() as folder:
         os.environ |= {
             f"DVC_{name}_DIR": f"{folder}/{name.lower()}"
