@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support import ROOT, Clone
+from tests.support import PIPELINE, ROOT, Clone
 
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 SECTIONS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 # The lock of the packages that can change a stage's bytes. Of the others, a download is known by

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.soak import running_stage
-from tests.support import Clone, wait_until
+from tests.support import PIPELINE, Clone, wait_until
 from tools import mend
 
 
@@ -88,6 +88,18 @@ def test_a_killed_dvc_whose_id_another_process_has_got_is_forgotten(
     assert clone.outputs() == finished.outputs()
 
 
+def test_a_run_that_was_about_to_be_noted_is_forgotten(clone: Clone, finished: Clone) -> None:
+    (clone.root / "dvc.lock").unlink()
+    notes = list((clone.root / mend.RUNS).glob("*/*/*"))
+    for note in notes:
+        note.unlink()
+    assert "argument must be str" in clone.dvc("repro", check=False)
+    said = clone.run(sys.executable, "-m", "tools.mend").stdout.splitlines()
+    assert len(said) == len(notes)
+    assert clone.repro() == list(PIPELINE)
+    assert clone.outputs() == finished.outputs()
+
+
 def test_nothing_is_mended_where_nothing_is_broken(clone: Clone) -> None:
     before = clone.outputs()
     assert clone.run(sys.executable, "-m", "tools.mend", check=False).returncode == 1
@@ -95,4 +107,4 @@ def test_nothing_is_mended_where_nothing_is_broken(clone: Clone) -> None:
 
 
 def test_mend_looks_at_what_dvc_writes(clone: Clone) -> None:
-    assert all((clone.root / path).exists() for path in mend.CHECKS)
+    assert all((clone.root / path).exists() for path in [*mend.CHECKS, mend.RUNS])

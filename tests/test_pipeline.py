@@ -11,19 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support import CLASSES, TEST_SIZE, TRAIN_SIZE, VALIDATION_SIZE, Clone
+from tests.support import CLASSES, PIPELINE, TEST_SIZE, TRAIN_SIZE, VALIDATION_SIZE, Clone
 
-ALL = [
-    "download",
-    "preprocess",
-    "train",
-    "evaluate",
-    "plot_loss",
-    "plot_predictions",
-    "plot_weights",
-    "plot_confusion",
-    "plot_reliability",
-]
+ALL = list(PIPELINE)
 SIZES = {
     "train": TRAIN_SIZE - VALIDATION_SIZE,
     "validation": VALIDATION_SIZE,

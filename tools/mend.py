@@ -1,8 +1,9 @@
 """Remove what a killed DVC has left, so that it can run again.
 
 DVC writes ``dvc.lock`` and its list of running commands in place, and refuses to start when it
-was killed in the midst, or when another process has got the id of one that was. Neither file holds
-what could not be had again: results are in the cache.
+was killed in the midst, or when another process has got the id of one that was; and it stumbles
+over the empty folder of a run that it was about to note in its cache. None of these holds what
+could not be had again: results are in the cache.
 Ends with 0 if something was removed, and with 1 if there was nothing to mend.
 """
 
@@ -18,10 +19,11 @@ from voluptuous import Invalid
 
 
 def main() -> None:
-    """Remove the files that are in DVC's way, and say so."""
+    """Remove what is in DVC's way, and say so."""
     mended = [path for path, check in CHECKS.items() if path.exists() and check(path)]
+    mended += [path for path in RUNS.glob("*/*") if not any(path.iterdir())]
     for path in mended:
-        path.unlink()
+        path.rmdir() if path.is_dir() else path.unlink()
         print(f"removed {path}, which a DVC that was killed had left behind")
     sys.exit(0 if mended else 1)
 
@@ -60,6 +62,7 @@ def is_dvc(pid: int) -> bool:
 
 
 CHECKS = {Path("dvc.lock"): is_no_lock, Path(".dvc/tmp/rwlock"): is_abandoned}
+RUNS = Path(".dvc/cache/runs")
 
 
 if __name__ == "__main__":
