@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -103,20 +104,8 @@ def remove_data(root: Path) -> None:
     (root / "data/processed/train_labels.npy").unlink()
 
 
-@pytest.mark.parametrize(
-    ("edit", "changed"),
-    [
-        (edit_code, "network/layers.py"),
-        (edit_setting, "params.yaml"),
-        (break_settings, "params.yaml"),
-        (replace_data, "data/processed/train_images.npy"),
-        (remove_data, "data/processed/train_labels.npy"),
-        (edit_setting_of_another_stage, None),
-    ],
-)
-def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_ran_on(
-    clone: Clone, edit: Callable[[Path], None], changed: str | None
-) -> None:
+def disturb_training(clone: Clone, edit: Callable[[Path], None]) -> tuple[int, str]:
+    """Let DVC train, edit something in the midst, and return how it ends and what it says."""
     clone.set(**{"train.epochs": 300})
     training = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", "train"],
@@ -130,12 +119,40 @@ def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_ran_on(
     wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > 5)
     edit(clone.root)
     _, said = training.communicate()
-    if changed:
-        assert f"error: {changed}: changed while the stage ran; run it again\n" in said
-        assert training.returncode != 0
-    else:
-        assert training.returncode == 0
-        assert clone.run(sys.executable, "-m", "dvc", "status", "train").stdout.startswith("Data")
+    return training.returncode, said
+
+
+@pytest.mark.parametrize(
+    ("edit", "changed"),
+    [
+        (edit_code, "network/layers.py"),
+        (edit_setting, "params.yaml"),
+        (break_settings, "params.yaml"),
+        (replace_data, "data/processed/train_images.npy"),
+        (remove_data, "data/processed/train_labels.npy"),
+    ],
+)
+def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_ran_on(
+    clone: Clone, edit: Callable[[Path], None], changed: str
+) -> None:
+    code, said = disturb_training(clone, edit)
+    assert code != 0
+    assert f"error: {changed}: changed while the stage ran; run it again\n" in said
+
+
+def test_a_setting_of_another_stage_may_change_while_one_runs(clone: Clone) -> None:
+    code, _ = disturb_training(clone, edit_setting_of_another_stage)
+    assert code == 0
+    assert clone.run(sys.executable, "-m", "dvc", "status", "train").stdout.startswith("Data")
+
+
+def test_data_cut_short_while_it_is_read_is_restored(clone: Clone, finished: Clone) -> None:
+    images = "data/processed/train_images.npy"
+    code, said = disturb_training(clone, lambda root: os.truncate(root / images, 4096))
+    assert code != 0
+    assert f"exited with -{signal.SIGBUS}" in said
+    clone.dvc("repro")
+    assert (clone.root / images).read_bytes() == (finished.root / images).read_bytes()
 
 
 @pytest.mark.parametrize(
