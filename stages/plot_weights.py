@@ -11,6 +11,7 @@ from stages.common.figures import new_figure, save
 from stages.common.paths import WEIGHTS, WEIGHTS_PLOT
 
 MOST_UNITS = 100
+GAP = 3  # pixels between units
 UNIT_INCHES = 0.75
 FULL_COLOR = 0.999  # of the weights are within the scale of colours
 
@@ -22,16 +23,23 @@ def main() -> None:
     rows = math.ceil(len(shown) / columns)
 
     figure = new_figure(UNIT_INCHES * columns + 1, UNIT_INCHES * rows + 0.4)
+    axes = figure.subplots()
+    axes.set_axis_off()
     limit = float(np.quantile(np.abs(shown), FULL_COLOR))
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid:
-        axes.set_axis_off()
-    for axes, unit in zip(grid, shown, strict=False):
-        image = axes.imshow(unit, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    image = axes.imshow(mosaic(shown, rows, columns), cmap="RdBu_r", vmin=-limit, vmax=limit)
     part = f" ({len(shown)} of {len(units)})" if len(shown) < len(units) else ""
-    figure.suptitle(f"Weights of the first layer, unit by unit{part}")
-    figure.colorbar(image, ax=grid, label="weight of a pixel", shrink=0.6, extend="both")
+    axes.set_title(f"Weights of the first layer, unit by unit{part}")
+    figure.colorbar(image, label="weight of a pixel", shrink=0.6, extend="both")
     save(figure, WEIGHTS_PLOT)
+
+
+def mosaic(units: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
+    """Lay out images (units, side, side) row by row; what is between them is not a number."""
+    side = units.shape[1]
+    cells = np.full((rows * columns, side + GAP, side + GAP), np.nan, np.float32)
+    cells[: len(units), :side, :side] = units
+    grid = cells.reshape(rows, columns, side + GAP, side + GAP).swapaxes(1, 2)
+    return grid.reshape(rows * (side + GAP), columns * (side + GAP))[:-GAP, :-GAP]
 
 
 def read_units() -> NDArray[np.float32]:

@@ -285,14 +285,18 @@ def test_pictures_refuse_what_they_cannot_draw(
 def test_weights_are_drawn_of_any_number_of_units(
     units: int, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    np.savez(WEIGHTS, allow_pickle=False, W1=np.ones((784, units), np.float32))
-    drawn: list[object] = []
+    weights = np.arange(1, 784 * units + 1, dtype=np.float32).reshape(784, units)
+    np.savez(WEIGHTS, allow_pickle=False, W1=weights)
+    drawn: list[Any] = []
     monkeypatch.setattr(plot_weights, "save", lambda figure, _: drawn.append(figure))
     plot_weights.main()
-    (figure,) = drawn
-    assert figure.get_suptitle().endswith(end)  # type: ignore[attr-defined]
-    images = [image for axes in figure.axes for image in axes.images]  # type: ignore[attr-defined]
-    assert len(images) == min(units, 100)
+    axes = drawn[0].axes[0]
+    assert axes.get_title().endswith(end)
+    image = axes.images[0].get_array().filled(0)
+    assert np.count_nonzero(image) == 784 * min(units, 100)
+    np.testing.assert_array_equal(image[:28, :28], weights[:, 0].reshape(28, 28))
+    if units > 1:
+        np.testing.assert_array_equal(image[:28, 31:59], weights[:, 1].reshape(28, 28))
 
 
 @pytest.mark.parametrize("arrays", [{}, {"probabilities": np.zeros((199, 10))}])
