@@ -145,6 +145,14 @@ def test_the_report_says_when_nothing_differs(clone: Clone) -> None:
     assert page.count("<figcaption>both</figcaption>") == page.count("<img") == 6
 
 
+def test_the_report_compares_with_a_revision_without_results(clone: Clone) -> None:
+    clone.run(sys.executable, "-m", "tools.report", "HEAD~1")
+    page = (clone.root / "report.html").read_text()
+    assert page.count("<figcaption>workspace</figcaption>") == page.count("<img") == 6
+    accuracy = json.loads((clone.root / "metrics/test.json").read_bytes())["test"]["accuracy"]
+    assert f"<td>test.accuracy</td><td>–</td><td>{accuracy:.6g}</td>" in page
+
+
 def test_the_report_names_an_unknown_revision(clone: Clone) -> None:
     done = clone.run(sys.executable, "-m", "tools.report", "nosuch", check=False)
     assert done.returncode == 1

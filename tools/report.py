@@ -13,7 +13,7 @@ from string import Template
 from typing import Any
 
 import dvc.api
-from dvc.exceptions import DvcException
+from dvc.exceptions import DvcException, PathMissingError
 from scmrepo.exceptions import SCMError
 
 PAGE = Template((Path(__file__).with_suffix(".html")).read_text())
@@ -46,7 +46,7 @@ def main() -> None:
 
 def render(revision: str) -> str:
     """Fill the page's template."""
-    before, after = (flatten(dvc.api.metrics_show(rev=side)) for side in (revision, None))
+    before, after = (read_metrics(side) for side in (revision, None))
     old, new = (flatten(dvc.api.params_show(rev=side)) for side in (revision, None))
     changed = {key: old.get(key) for key in old | new if old.get(key) != new.get(key)}
     parameters = table(changed, {key: new.get(key) for key in changed})
@@ -60,6 +60,14 @@ def render(revision: str) -> str:
         metrics=table(before, after, change=True),
         parameters=table(old, new),
     )
+
+
+def read_metrics(revision: str | None) -> Figures:
+    """Read the metrics of a revision, or of the workspace for None; none if it has not run."""
+    try:
+        return flatten(dvc.api.metrics_show(rev=revision))
+    except FileNotFoundError:
+        return {}
 
 
 def flatten(content: Any, prefix: str = "") -> Figures:
@@ -115,7 +123,7 @@ def pair(path: Path, title: str, revision: str) -> str:
     """Show a picture of both sides, or once if it is the same."""
     try:
         before = dvc.api.read(str(path), rev=revision, mode="rb")
-    except FileNotFoundError:
+    except (PathMissingError, FileNotFoundError):  # by what the revision has of the path
         before = None
     after = path.read_bytes() if path.exists() else None
     sides = {"both": after} if before == after else {revision: before, "workspace": after}
