@@ -47,7 +47,8 @@ class Timing(NamedTuple):
 
 def main() -> None:
     arguments = parse_arguments()
-    peers = {name: known for name, known in known_peers().items() if name in arguments.peer}
+    chosen = {"ours", *arguments.peer}  # which all others are compared with
+    peers = {name: peer for name, peer in known_peers().items() if name in chosen}
     results: dict[str, Any] = {"machine": describe_machine(), "rounds": arguments.rounds}
     total = len(arguments.workload) * len(THREADS) * len(peers) * arguments.rounds
     with TemporaryDirectory() as name, tqdm(total=total, unit="round", disable=None) as progress:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stages.common import guard
 from tests.soak import running_stage
 from tests.support import PIPELINE, Clone, wait_until
 from tools import mend
@@ -40,6 +41,15 @@ def test_a_stage_ends_with_its_dvc(training: psutil.Process, clone: Clone, finis
     clone.set(**{"train.epochs": 3})
     assert clone.repro() in (["train"], [])
     assert clone.outputs() == finished.outputs()
+
+
+def test_a_stage_whose_dvc_is_gone_already_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    # as where a shell is the first process, which adopts what has lost its parent
+    names = {process.name() for process in psutil.Process().parents()}
+    monkeypatch.setattr(guard, "SHELLS", names)
+    with pytest.raises(SystemExit) as end:
+        guard.stop_without_dvc()
+    assert end.value.code == guard.ORPHANED
 
 
 def test_a_second_dvc_is_told_of_the_first(training: psutil.Process, clone: Clone) -> None:

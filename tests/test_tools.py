@@ -110,6 +110,10 @@ def test_settings_are_repeated_over_seeds(clone: Clone) -> None:
     ("arguments", "message"),
     [
         (["--seeds=1"], "--seeds must be at least 2: one run has no spread"),
+        (
+            ["-S", "train.epochs=1,2"],
+            "error: --set-param: must be one setting, not a grid: train.e",
+        ),
         (["-S", "train.epoch=1"], "Could not override 'train.epoch'"),
         (["-S", "train.epochs=0"], "has no metrics, see `dvc queue logs "),
     ],

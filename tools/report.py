@@ -16,15 +16,24 @@ import dvc.api
 from dvc.exceptions import DvcException, PathMissingError
 from scmrepo.exceptions import SCMError
 
+from stages.common.paths import (
+    CONFUSION_PLOT,
+    LOSS_PLOT,
+    MISTAKES_PLOT,
+    PREDICTIONS_PLOT,
+    RELIABILITY_PLOT,
+    WEIGHTS_PLOT,
+)
+
 PAGE = Template((Path(__file__).with_suffix(".html")).read_text())
 HEADLINES = ("test.accuracy", "test.errors", "test.loss", "validation.accuracy")
 PICTURES = {
-    "loss": "Loss and accuracy over the epochs",
-    "confusion": "Which classes are taken for which",
-    "reliability": "How often it is right against how sure it is",
-    "predictions": "Predictions",
-    "mistakes": "Mistakes",
-    "weights": "What the first layer looks for",
+    LOSS_PLOT: "Loss and accuracy over the epochs",
+    CONFUSION_PLOT: "Which classes are taken for which",
+    RELIABILITY_PLOT: "How often it is right against how sure it is",
+    PREDICTIONS_PLOT: "Predictions",
+    MISTAKES_PLOT: "Mistakes",
+    WEIGHTS_PLOT: "What the first layer looks for",
 }
 
 Figures = dict[str, Any]
@@ -54,9 +63,7 @@ def render(revision: str) -> str:
         revision=escape(revision),
         headlines="".join(card(name, before, after) for name in HEADLINES),
         changed=parameters if changed else "<p>No parameter differs.</p>",
-        pictures="".join(
-            pair(Path(f"plots/{name}.png"), title, revision) for name, title in PICTURES.items()
-        ),
+        pictures="".join(pair(path, title, revision) for path, title in PICTURES.items()),
         metrics=table(before, after, change=True),
         parameters=table(old, new),
     )
@@ -108,9 +115,9 @@ def table(before: Figures, after: Figures, *, change: bool = False) -> str:
 
 def show(value: Any) -> str:
     """Write a value, or a dash for none."""
-    return (
-        "–" if value is None else f"{value:.6g}" if isinstance(value, float) else escape(f"{value}")
-    )
+    if value is None:
+        return "–"
+    return f"{value:.6g}" if isinstance(value, float) else escape(str(value))
 
 
 def show_change(before: Any, after: Any) -> str:

@@ -6,6 +6,7 @@ experiment in DVC's queue, and comes from its cache when it has been run before.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 from statistics import mean, stdev
@@ -39,8 +40,11 @@ def main() -> None:
 def queue(setting: list[str], seed: int) -> str:
     """Put a run into DVC's queue, and return its name."""
     options = [f"--set-param={override}" for override in [*setting, f"train.seed={seed}"]]
-    said = run_dvc("exp", "run", "--queue", *options)
-    return said.partition("Queued experiment '")[2].partition("'")[0]
+    names = re.findall("Queued experiment '(.+)'", run_dvc("exp", "run", "--queue", *options))
+    if len(names) != 1:
+        run_dvc("queue", "remove", *names)
+        sys.exit(f"error: --set-param: must be one setting, not a grid: {' '.join(setting)}")
+    return str(names[0])
 
 
 def run_dvc(*arguments: str) -> str:
@@ -75,7 +79,9 @@ def tabulate(
     if changed:
         columns = f"changed | difference, {CONFIDENCE:.0%} confidence"
         lines = [f"| | params.yaml | {columns} |", "| --- | ---: | ---: | ---: |"]
-    for figure in baseline[0]:
+    for figure in FIGURES:
+        if not all(figure in run for run in [*baseline, *(changed or [])]):
+            continue
         before = [run[figure] for run in baseline]
         cells = [figure, f"{mean(before):.4f} ± {stdev(before):.4f}"]
         if changed:

@@ -19,8 +19,8 @@ def stop_without_dvc() -> None:
     A stage outlives a DVC that is killed outright, and would write on beside the next run.
     """
     ancestors = psutil.Process().parents()
-    dvc = next(process for process in ancestors if process.name() not in SHELLS)
-    if dvc.pid == INIT and not any("dvc" in word for word in dvc.cmdline()):
+    dvc = next((process for process in ancestors if process.name() not in SHELLS), None)
+    if dvc is None or (dvc.pid == INIT and not any("dvc" in word for word in dvc.cmdline())):
         sys.exit(ORPHANED)  # DVC has gone already
     threading.Thread(target=_wait_and_end, args=(dvc,), daemon=True).start()
 

@@ -44,8 +44,8 @@ class Inputs:
 
     def _listen(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            path, mode, _ = arguments
-            if not set(mode or "") & set("wax+"):
+            path, _, flags = arguments
+            if not flags & (os.O_WRONLY | os.O_RDWR):
                 self._note(path)
 
     def _note(self, path: Any) -> None:
