@@ -61,7 +61,8 @@ def step_parts() -> dict[str, Callable[[], object]]:
             (f"dense {fan_in} → {units}", dense(fan_in, units)),
         ]
 
-    images = random.random((4096, sizes[0]), np.float32)
+    # as many as MNIST has, so that they come from memory and not from a cache
+    images = random.random((55_000, sizes[0]), np.float32)
     batches = ShuffledBatches(images, np.zeros(len(images), np.uint8), rows, random)
     endless = (batch for _ in count() for batch in batches)
     parts: dict[str, Callable[[], object]] = {"gather a batch": partial(next, endless)}
