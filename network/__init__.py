@@ -1,6 +1,5 @@
-"""A fully connected classifier in NumPy: layers, loss, penalty, optimizer, training loop.
+"""A fully connected classifier in NumPy: layers, loss, weight decay, optimizers, training.
 
-Rows are samples. Nothing here reads a file, a parameters file or the clock, and nothing prints.
-Every array that a training step needs is allocated once and written with ``out=``: at this size
-a step costs calls and memory traffic, not arithmetic.
+Rows are samples. Nothing here reads a file or the clock, and nothing prints. ``Trainer`` puts the
+parts together from plain values.
 """

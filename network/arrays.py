@@ -1,6 +1,6 @@
-"""The array types that the package's signatures name."""
+"""Array types of the package's signatures, and arrays that are reused from batch to batch."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,3 +8,22 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 FloatType = type[np.float32] | type[np.float64]
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+def with_rows(array: NDArray[Number], rows: int) -> NDArray[Number]:
+    """Return an array with another number of rows, in the same memory if that has enough.
+
+    Parameters
+    ----------
+    array : (n, …), an array that this function returned, or a new one
+
+    Returns
+    -------
+    (rows, …), its content undefined
+    """
+    whole = array if array.base is None else array.base
+    if rows <= len(whole):
+        return whole[:rows]
+    return np.empty((rows, *array.shape[1:]), array.dtype)

@@ -1,9 +1,12 @@
-"""Layers: ``forward`` maps a batch onwards, ``backward`` maps the gradient of the loss back.
+"""Layers: ``forward`` computes a batch's activations, ``backward`` the gradient of the loss.
 
-A batch is (rows, features). Each layer keeps what its ``backward`` needs and owns the arrays it
-returns, which hold until its next call. ``allocate`` makes them, once for each row count that
-comes along, so that a training step allocates nothing. A third argument to a NumPy function is the
-array that it writes: so given, it costs a step less than by its name.
+A batch is (rows, features). Each layer keeps what its ``backward`` needs, and owns the arrays
+that ``forward`` and ``backward`` return, which hold until its next call. It sizes them by the
+batch, and allocates only for a batch larger than any before. ``infer`` is the layer in
+evaluation: it returns a new array and leaves the layer as it is.
+
+At this size a step costs calls and memory traffic more than arithmetic. The third argument of a
+NumPy function is the array that it writes: given by position, it takes less time than by name.
 """
 
 import math
@@ -12,20 +15,20 @@ from typing import Protocol
 
 import numpy as np
 
-from network.arrays import Floats, FloatType
+from network.arrays import Floats, FloatType, with_rows
 
 
 class Layer(Protocol):
-    """What a network is a sequence of."""
-
-    def allocate(self, rows: int) -> None:
-        """Make the arrays for batches of that many rows; called before the first of them."""
+    """One step of a network."""
 
     def forward(self, x: Floats) -> Floats:
-        """Return y (rows, out) for x (rows, in)."""
+        """Return y (rows, out) for x (rows, in) in training."""
 
     def backward(self, gradient: Floats) -> Floats:
         """Return dL/dx (rows, in) for dL/dy (rows, out), at the x of the last ``forward``."""
+
+    def infer(self, x: Floats) -> Floats:
+        """Return y (rows, out) for x (rows, in) in evaluation."""
 
 
 class Dense:
@@ -42,16 +45,16 @@ class Dense:
     ) -> None:
         self.weights, self.bias = weights, bias
         self.weights_gradient, self.bias_gradient = weights_gradient, bias_gradient
-
-    def allocate(self, rows: int) -> None:
-        """Make room for y and dL/dx, and the ones that a sum over rows is a product with."""
-        fan_in, fan_out = self.weights.shape
-        self._y = np.empty((rows, fan_out), self.weights.dtype)
-        self._x_gradient = np.empty((rows, fan_in), self.weights.dtype)
-        self._ones = np.ones(rows, self.weights.dtype)
+        fan_in, fan_out = weights.shape
+        self._y = np.empty((0, fan_out), weights.dtype)
+        self._x_gradient = np.empty((0, fan_in), weights.dtype)
 
     def forward(self, x: Floats) -> Floats:
         """y = x W + b."""
+        if len(x) != len(self._y):
+            self._y = with_rows(self._y, len(x))
+            self._x_gradient = with_rows(self._x_gradient, len(x))
+            self._ones = np.ones(len(x), self.weights.dtype)
         self._x = x
         np.dot(x, self.weights, self._y)
         return np.add(self._y, self.bias, self._y)
@@ -66,21 +69,25 @@ class Dense:
         np.dot(self._x.T, gradient, self.weights_gradient)
         np.dot(self._ones, gradient, self.bias_gradient)
 
+    def infer(self, x: Floats) -> Floats:
+        """y = x W + b."""
+        y: Floats = np.dot(x, self.weights)
+        return np.add(y, self.bias, y)
+
 
 class ReLU:
     """y = max(x, 0), for some number of units."""
 
     def __init__(self, units: int, dtype: FloatType) -> None:
-        self._units = units
         self._zero = np.zeros((), dtype)  # an array, because a Python 0 is converted at every call
-
-    def allocate(self, rows: int) -> None:
-        """Make room for y and dL/dx."""
-        self._y = np.empty((rows, self._units), self._zero.dtype)
-        self._x_gradient = np.empty_like(self._y)
+        self._y: Floats = np.empty((0, units), dtype)
+        self._x_gradient: Floats = np.empty((0, units), dtype)
 
     def forward(self, x: Floats) -> Floats:
         """y = max(x, 0)."""
+        if len(x) != len(self._y):
+            self._y = with_rows(self._y, len(x))
+            self._x_gradient = with_rows(self._x_gradient, len(x))
         return np.maximum(x, self._zero, out=self._y)
 
     def backward(self, gradient: Floats) -> Floats:
@@ -88,11 +95,15 @@ class ReLU:
         slope = np.sign(self._y, self._x_gradient)
         return np.multiply(gradient, slope, self._x_gradient)
 
+    def infer(self, x: Floats) -> Floats:
+        """y = max(x, 0)."""
+        return np.maximum(x, self._zero)
+
 
 class Dropout:
     """y = m x / (1 - rate), each m ~ Bernoulli(1 - rate): inverted dropout.
 
-    The division keeps E[y] = x, so that a network leaves the layer out when it evaluates.
+    The division keeps E[y] = x, so that the layer is the identity in evaluation.
     Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from
     Overfitting", JMLR 15 (2014), section 10.
 
@@ -100,7 +111,7 @@ class Dropout:
     ----------
     units : the features of a batch
     rate : in [0, 1), the share of units that are dropped, rounded to a multiple of 2⁻¹⁶
-    generator : the masks' own; those of many batches are drawn in one call
+    generator : used for the masks alone; those of many batches are drawn in one call
     """
 
     ROWS_DRAWN = 256
@@ -108,27 +119,25 @@ class Dropout:
     def __init__(
         self, units: int, rate: float, generator: np.random.Generator, dtype: FloatType = np.float32
     ) -> None:
-        # sixteen random bits a unit, which is kept if they are below this
+        # sixteen random bits per unit, which is kept if they are below this
         self._keep = max(1, round((1 - rate) * 2**16))
         self._scale = dtype(2**16 / self._keep)
         self._random = generator.bit_generator
-        self._units = units
-
-    def allocate(self, rows: int) -> None:
-        """Make room for y, dL/dx and the masks of some batches."""
-        self._y = np.empty((rows, self._units), self._scale.dtype)
-        self._x_gradient = np.empty_like(self._y)
-        shape = (max(1, self.ROWS_DRAWN // rows), rows, self._units)
-        self._kept = np.empty(shape, np.bool_)
-        self._masks = np.empty(shape, self._scale.dtype)
-        self._unused: Iterator[Floats] = iter(())
+        self._y: Floats = np.empty((0, units), dtype)
+        self._x_gradient: Floats = np.empty((0, units), dtype)
+        self._kept = np.empty((0, units), np.bool_)
+        self._masks: Floats = np.empty((0, units), dtype)
 
     def forward(self, x: Floats) -> Floats:
-        """y = m x / (1 - rate), with a fresh m for every element."""
+        """y = m x / (1 - rate), with a new m for every element."""
+        if len(x) != len(self._y):
+            self._y = with_rows(self._y, len(x))
+            self._x_gradient = with_rows(self._x_gradient, len(x))
+            self._unused: Iterator[Floats] = iter(())
         try:
             self._mask = next(self._unused)
         except StopIteration:
-            self._unused = iter(self._draw())
+            self._unused = iter(self._draw(len(x)))
             self._mask = next(self._unused)
         return np.multiply(x, self._mask, self._y)
 
@@ -136,9 +145,18 @@ class Dropout:
         """dL/dx = m / (1 - rate) dL/dy."""
         return np.multiply(gradient, self._mask, self._x_gradient)
 
-    def _draw(self) -> Floats:
+    def infer(self, x: Floats) -> Floats:
+        """y = x."""
+        return x
+
+    def _draw(self, rows: int) -> Floats:
         """Draw m / (1 - rate) for some batches: (batches, rows, units)."""
+        batches = max(1, self.ROWS_DRAWN // rows)
+        self._kept = with_rows(self._kept, batches * rows)
+        self._masks = with_rows(self._masks, batches * rows)
         words = self._random.random_raw(math.ceil(self._masks.size / 4))
+        # as bytes of a little-endian machine, so that every machine draws the same masks
         bits = words.astype("<u8", copy=False).view("<u2")[: self._masks.size]
         np.less(bits.reshape(self._masks.shape), self._keep, self._kept)
-        return np.multiply(self._kept, self._scale, self._masks)
+        np.multiply(self._kept, self._scale, self._masks)
+        return self._masks.reshape(batches, rows, -1)

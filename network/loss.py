@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from network.arrays import Floats, FloatType, Labels
+from network.arrays import Floats, FloatType, Labels, with_rows
 
 
 def softmax(logits: Floats) -> Floats:
     """p = exp(z - max z) / Σ exp(z - max z), row by row.
 
-    The shift by the maximum cancels, and keeps exp in range whatever the (finite) logits.
+    The shift by the maximum cancels, and keeps exp in range for all finite logits.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def softmax(logits: Floats) -> Floats:
 def cross_entropy(logits: Floats, labels: Labels) -> Floats:
     """-log softmax(z)[label] = log Σ exp(z - max z) - (z - max z)[label], in nats.
 
-    Taken from the logits, because a probability may round to zero and has no logarithm then.
+    Computed from the logits, because a probability may round to zero and then has no logarithm.
 
     Parameters
     ----------
@@ -43,15 +43,17 @@ def cross_entropy(logits: Floats, labels: Labels) -> Floats:
 
 
 class SoftmaxCrossEntropy:
-    """L = the mean over the batch of -log softmax(z)[label], as the start of the way back."""
+    """L = the mean over the batch of -log softmax(z)[label]."""
 
     def __init__(self, classes: int, dtype: FloatType) -> None:
         self._identity: Floats = np.eye(classes, dtype=dtype)
-        self._allocate(rows=1)
+        self._p: Floats = np.empty((0, classes), dtype)
+        self._y: Floats = np.empty((0, classes), dtype)
 
     def gradient(self, logits: Floats, labels: Labels) -> Floats:
-        """dL/dz = (p - y) / rows, with p = softmax(z) and y the labels as rows of the identity.
+        """Gradient of the mean cross-entropy with respect to the logits.
 
+        dL/dz = (p - y) / rows, with p = softmax(z) and y the labels as rows of the identity.
         Source: Bishop, "Pattern Recognition and Machine Learning", equation 4.109.
 
         Parameters
@@ -61,22 +63,22 @@ class SoftmaxCrossEntropy:
 
         Returns
         -------
-        (rows, classes), owned by this object
+        (rows, classes), overwritten by the next call
         """
-        if len(logits) != len(self._y):
-            self._allocate(len(logits))
+        if len(logits) != len(self._p):
+            self._resize(len(logits))
         p, row = self._p, self._row
         np.maximum.reduce(logits, axis=1, keepdims=True, out=row)
         np.subtract(logits, row, p)
         np.exp(p, p)
         np.dot(p, self._rows, row)  # rows · Σ exp, so that p comes out divided by rows
         np.divide(p, row, p)
-        # the default mode would go through a copy, to leave `out` alone if an index were wrong
+        # the default mode would copy first, to leave `out` alone if an index were wrong
         self._targets.take(labels, axis=0, out=self._y, mode="clip")
         return np.subtract(p, self._y, p)
 
-    def _allocate(self, rows: int) -> None:
+    def _resize(self, rows: int) -> None:
         classes, dtype = len(self._identity), self._identity.dtype
-        self._p, self._y = np.empty((rows, classes), dtype), np.empty((rows, classes), dtype)
+        self._p, self._y = with_rows(self._p, rows), with_rows(self._y, rows)
         self._row, self._rows = np.empty((rows, 1), dtype), np.full((classes, 1), rows, dtype)
         self._targets = self._identity / rows  # y / rows, by label

@@ -1,4 +1,4 @@
-"""How good a classifier's predictions are."""
+"""Measures of a classifier's predictions: loss, accuracy, confusion, calibration."""
 
 from typing import NamedTuple
 
@@ -10,37 +10,70 @@ from network.loss import cross_entropy
 
 
 class ClassScore(NamedTuple):
-    """Precision: the share of a class's predictions that are right; recall: of its samples.
+    """Precision and recall of one class.
 
-    Either is 0 where there is nothing to take a share of.
+    Precision is the share of the samples predicted as the class that belong to it, recall the
+    share of its samples that are predicted as it. Either is 0 where it would be 0 / 0.
     """
 
     precision: float
     recall: float
 
 
-class Assessment(NamedTuple):
-    """Mean cross-entropy in nats, share and number of right and wrong, and each class's score."""
+class Evaluation:
+    """Comparison of logits with labels, added up batch by batch.
 
-    loss: float
-    accuracy: float
-    errors: int
-    classes: list[ClassScore]
+    Attributes
+    ----------
+    confusion : (classes, classes), the number of samples by actual (row) and predicted (column)
+        class
+    """
+
+    def __init__(self, classes: int) -> None:
+        self.confusion = np.zeros((classes, classes), np.intp)
+        self._loss_sum = 0.0
+
+    def add(self, logits: Floats, labels: Labels) -> None:
+        """Add a batch: logits (rows, classes) and labels (rows,)."""
+        self.confusion += confusion_matrix(labels, logits.argmax(axis=1), len(self.confusion))
+        self._loss_sum += float(cross_entropy(logits, labels).sum(dtype=np.float64))
+
+    @property
+    def samples(self) -> int:
+        """Number of samples added."""
+        return int(self.confusion.sum())
+
+    @property
+    def errors(self) -> int:
+        """Number of samples whose predicted class is not their label."""
+        return self.samples - int(self.confusion.trace())
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        return self._loss_sum / self.samples
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples whose predicted class is their label."""
+        return 1 - self.errors / self.samples
+
+    def class_scores(self) -> list[ClassScore]:
+        """Return precision and recall of each class."""
+        right = self.confusion.diagonal()
+        precision = right / np.maximum(self.confusion.sum(axis=0), 1)
+        recall = right / np.maximum(self.confusion.sum(axis=1), 1)
+        return [ClassScore(float(p), float(r)) for p, r in zip(precision, recall, strict=True)]
 
 
-def assess(logits: Floats, predicted: Labels, labels: Labels) -> Assessment:
-    """Compare logits (n, classes) and the classes predicted (n,) with the labels (n,)."""
-    errors = int(np.count_nonzero(predicted != labels))
-    return Assessment(
-        loss=float(cross_entropy(logits, labels).mean(dtype=np.float64)),
-        accuracy=1 - errors / len(labels),
-        errors=errors,
-        classes=class_scores(confusion_matrix(labels, predicted, logits.shape[1])),
-    )
+def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray[np.intp]:
+    """Count samples by actual class (rows) and predicted class (columns): (classes, classes)."""
+    pairs = labels.astype(np.intp) * classes + predicted
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 class Bin(NamedTuple):
-    """Of samples predicted about as surely: mean probability, share that is right, and number."""
+    """Samples of similar confidence: their mean confidence, their accuracy and their number."""
 
     confidence: float
     accuracy: float
@@ -48,7 +81,7 @@ class Bin(NamedTuple):
 
 
 def reliability(probabilities: Floats, labels: Labels, bins: int = 15) -> list[Bin]:
-    """Sort samples into bins of equal width by the probability of the class predicted.
+    """Sort samples into bins of equal width by their confidence, the largest probability.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 2.
 
@@ -59,11 +92,11 @@ def reliability(probabilities: Floats, labels: Labels, bins: int = 15) -> list[B
 
     Returns
     -------
-    the bins that hold samples, from the least sure to the surest
+    the bins that hold samples, by ascending confidence
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    numbers = np.ceil(confidence * bins).astype(np.intp)  # a bin holds its upper edge
+    numbers = np.ceil(confidence * bins).astype(np.intp)  # a bin includes its upper edge
     return [
         Bin(float(confidence[rows].mean()), float(right[rows].mean()), len(rows))
         for number in np.unique(numbers)
@@ -75,17 +108,3 @@ def calibration_error(bins: list[Bin]) -> float:
     """ECE = Σ samples |accuracy - confidence| / Σ samples: Guo et al. 2017, equation 3."""
     total = sum(each.samples for each in bins)
     return sum(each.samples * abs(each.accuracy - each.confidence) for each in bins) / total
-
-
-def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray[np.intp]:
-    """Count samples by actual class (rows) and predicted class (columns): (classes, classes)."""
-    pairs = labels.astype(np.intp) * classes + predicted
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-
-
-def class_scores(confusion: NDArray[np.intp]) -> list[ClassScore]:
-    """Score each class by a confusion matrix (classes, classes)."""
-    right = confusion.diagonal()
-    precision = right / np.maximum(confusion.sum(axis=0), 1)
-    recall = right / np.maximum(confusion.sum(axis=1), 1)
-    return [ClassScore(float(p), float(r)) for p, r in zip(precision, recall, strict=True)]

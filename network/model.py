@@ -1,9 +1,11 @@
-"""The network: its parameters, and the way through its layers and back."""
+"""The network: its parameters, its forward and its backward pass."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from network.arrays import Floats, FloatType
 from network.layers import Dense, Dropout, Layer, ReLU
@@ -15,7 +17,7 @@ class Network:
     Parameters
     ----------
     sizes : the units of each layer from the input to the classes, such as [784, 64, 32, 10]
-    dropout : one for each hidden layer, None where it has none; left out, none has
+    dropout : one for each hidden layer, None where it has none; by default none has
     dtype : float32, or float64 to check gradients
 
     Attributes
@@ -45,14 +47,11 @@ class Network:
                 _views(self.parameters, shapes), _views(self.gradient, shapes), strict=True
             )
         ]
-        self._rows = 0
-        self._training: list[Layer] = [self._dense[0]]
-        self._inference: list[Layer] = [self._dense[0]]
+        self._layers: list[Layer] = [self._dense[0]]
         for layer, drop in zip(self._dense[1:], dropout or [None] * len(shapes[1:]), strict=True):
             relu = ReLU(len(layer.weights), dtype)
-            self._training += [relu, drop, layer] if drop else [relu, layer]
-            self._inference += [relu, layer]
-        self._back_from_the_end = self._training[:0:-1]
+            self._layers += [relu, drop, layer] if drop else [relu, layer]
+        self._last_to_second = self._layers[:0:-1]
 
     def initialize(self, generator: np.random.Generator) -> None:
         """W ~ N(0, 2 / fan_in), b = 0.
@@ -66,32 +65,35 @@ class Network:
             layer.bias[:] = 0
 
     def forward(self, x: Floats) -> Floats:
-        """Return the logits (rows, classes) of x (rows, inputs) in training, dropout on."""
-        return self._through(self._training, x)
+        """Return the logits (rows, classes) of x (rows, inputs) in training, dropout on.
 
-    def logits(self, x: Floats) -> Floats:
-        """Return the logits (rows, classes) of x (rows, inputs) in evaluation, dropout off."""
-        return self._through(self._inference, x)
-
-    def _through(self, layers: list[Layer], x: Floats) -> Floats:
-        if len(x) != self._rows:
-            self._rows = len(x)
-            for layer in self._training:
-                layer.allocate(self._rows)
-        for layer in layers:
+        The array is overwritten by the next call; ``logits`` does not touch it.
+        """
+        x = np.asarray(x, self.parameters.dtype)
+        for layer in self._layers:
             x = layer.forward(x)
         return x
 
     def backward(self, gradient: Floats) -> None:
         """Fill ``self.gradient`` from dL/dlogits (rows, classes): the chain rule, layer by layer.
 
-        The data has no use for a gradient, so the first layer is not asked for dL/dx.
+        The gradient with respect to the data is not needed, so the first layer has no dL/dx.
         """
-        for layer in self._back_from_the_end:
+        for layer in self._last_to_second:
             gradient = layer.backward(gradient)
         self._dense[0].differentiate(gradient)
 
-    def arrays(self) -> dict[str, Floats]:
+    def logits(self, x: Floats) -> Floats:
+        """Return the logits (rows, classes) of x (rows, inputs) in evaluation, dropout off.
+
+        The array is a new one, and the state between ``forward`` and ``backward`` stays.
+        """
+        x = np.asarray(x, self.parameters.dtype)
+        for layer in self._layers:
+            x = layer.infer(x)
+        return x
+
+    def state_dict(self) -> dict[str, Floats]:
         """Return views of the parameters: W1 (in, out), b1 (out,), W2, b2 and so on."""
         return {
             name: array
@@ -99,23 +101,35 @@ class Network:
             for name, array in ((f"W{number}", layer.weights), (f"b{number}", layer.bias))
         }
 
-    def assign(self, arrays: Mapping[str, Floats]) -> None:
-        """Copy in parameters named and shaped as in ``arrays()``.
+    @classmethod
+    def from_state_dict(cls, arrays: Mapping[str, NDArray[Any]]) -> "Network":
+        """Build a network with these parameters, named and shaped as in ``state_dict``.
 
         Raises
         ------
         ValueError
-            if a name is missing or too many, a shape is another, or a value is not a finite number
+            if a name is missing or unknown, shapes do not fit together, or a value is not a finite
+            float32 number
         """
-        own = self.arrays()
+        weights = [
+            arrays[f"W{number}"]
+            for number in range(1, 1 + len(arrays) // 2)
+            if f"W{number}" in arrays
+        ]
+        shapes = [array.shape for array in weights]
+        if not shapes or any(len(shape) != 2 or 0 in shape for shape in shapes):
+            raise ValueError("must hold W1, b1, W2, b2 and so on, each W a matrix")
+        network = cls([shapes[0][0], *(fan_out for _, fan_out in shapes)])
+        own = network.state_dict()
         if sorted(arrays) != sorted(own):
-            raise ValueError(f"must hold {', '.join(own)}, holds {', '.join(arrays) or 'nothing'}")
+            raise ValueError(f"must hold {', '.join(own)}, holds {', '.join(arrays)}")
         for name, view in own.items():
             if arrays[name].shape != view.shape:
                 raise ValueError(f"{name} must have shape {view.shape}, has {arrays[name].shape}")
-            if arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
-                raise ValueError(f"{name} must hold finite numbers only")
+            if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():
+                raise ValueError(f"{name} must hold finite float32 numbers")
             view[:] = arrays[name]
+        return network
 
 
 def _views(vector: Floats, shapes: list[tuple[int, int]]) -> list[tuple[Floats, Floats]]:

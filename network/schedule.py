@@ -1,12 +1,14 @@
-"""Learning rates over the steps of a training: a rise over the warm-up, then a fall.
+"""Learning rates over the steps of a training: a rise during the warm-up, then a fall.
 
-A shape gives the factor on the learning rate, its peak, from the progress p of each part: p runs
+A shape gives the factor on the peak learning rate from the progress p of each part: p runs
 through (0, 1] over the steps of the warm-up, and through [0, 1) over all that follow.
 """
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
 
 
 class Shape(NamedTuple):
@@ -42,11 +44,11 @@ def cycle_rise(p: float) -> float:
 
 
 def cycle_fall(p: float) -> float:
-    """Fall along a cosine to a ten-thousandth of where the cycle began."""
+    """Fall along a cosine to a ten-thousandth of the cycle's first factor."""
     return 1 - (1 - 1 / 25e4) * (1 - cosine(p))
 
 
-SHAPES = {  # by the names in a parameters file
+SHAPES: dict[ScheduleName, Shape] = {
     "constant": Shape(linear, constant),
     "step": Shape(linear, steps),
     "cosine": Shape(linear, cosine),

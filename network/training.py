@@ -1,44 +1,46 @@
-"""The training loop, and the evaluation that follows each epoch."""
+"""Training: mini-batch gradient descent on the mean cross-entropy, with scores after each epoch."""
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
+from threading import Event
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from network.arrays import Floats, Labels
 from network.batches import ShuffledBatches
-from network.loss import SoftmaxCrossEntropy, cross_entropy
+from network.layers import Dropout
+from network.loss import SoftmaxCrossEntropy
+from network.metrics import Evaluation
 from network.model import Network
-from network.optimizer import Optimizer
-from network.schedule import Schedule
+from network.optimizer import Optimizer, OptimizerName, create_optimizer
+from network.schedule import SHAPES, Schedule, ScheduleName
 
 EVALUATION_ROWS = 1000
 
 
 class Samples(NamedTuple):
-    """Images (n, features) and their labels (n,)."""
+    """Images (n, features) and their labels (n,), whole numbers from 0."""
 
-    images: Floats
+    images: NDArray[Any]
     labels: Labels
 
 
 class Score(NamedTuple):
-    """The mean cross-entropy in nats, and the share of samples whose label was predicted."""
+    """Mean cross-entropy in nats and share of right predictions, dropout off."""
 
     loss: float
     accuracy: float
 
 
 class Epoch(NamedTuple):
-    """What an epoch, counted from 1, ended with; no samples in a split, no score of it.
-
-    ``parameters`` is the network's vector at the end of the epoch, valid until the next.
-    """
+    """The number of an epoch, from 1, and the score of each split that has samples."""
 
     number: int
     scores: dict[str, Score]
-    parameters: Floats
 
 
 class DivergenceError(ArithmeticError):
@@ -48,79 +50,198 @@ class DivergenceError(ArithmeticError):
         super().__init__(f"epoch {epoch}: the loss is {loss}")
 
 
-def train(
-    network: Network,
-    optimizer: Optimizer,
-    batches: ShuffledBatches,
-    schedule: Schedule,
-    *,
-    splits: Mapping[str, Samples],
-    epochs: int,
-) -> Iterator[Epoch]:
-    """Train for a number of epochs, and yield the scores of all splits after each.
+class Trainer:
+    """A network with its batches, its optimizer and its learning rate schedule.
 
-    Another thread scores a copy of the network while this one trains on, so an epoch is yielded
-    once it is scored, in the midst of the next. NumPy computes without Python's lock, so that
-    the two share nothing but time.
+    Weights, shuffle and each layer's dropout have random streams of their own, spawned from
+    ``seed``.
+
+    Parameters
+    ----------
+    train, validation : images of any real dtype, used as float32, and labels below ``classes``
+    classes : number of classes
+    hidden : units of each hidden layer
+    dropout : share of units dropped in training, in [0, 1), for all hidden layers or for each
+    optimizer, momentum, beta1, beta2, epsilon : see ``network.optimizer.create_optimizer``
+    learning_rate : of ``schedule``, at its peak
+    batch_size : at most the number of training samples
+    weight_decay : the L2 penalty is weight_decay / batch_size / 2 Σ W²
+    warmup : epochs in which the learning rate rises; may be a fraction
+    keep : the parameters at the end are those of the last epoch, or of the best: that with the
+        lowest validation loss
 
     Raises
     ------
-    DivergenceError
-        after the first epoch that leaves a loss that is not a finite number
+    ValueError
+        if the arrays or the settings do not fit together; the message begins with a name
+
+    Attributes
+    ----------
+    network : in training; after the last epoch it has the parameters that are kept
+    kept : the epoch that these are from
+
+    Examples
+    --------
+    >>> trainer = Trainer((images, labels), classes=10, epochs=5)
+    >>> for epoch in trainer.run():
+    ...     print(epoch.number, epoch.scores["train"].accuracy)
+    >>> trainer.network.logits(images).argmax(axis=1)
     """
-    scored = Network(network.sizes, dtype=network.parameters.dtype.type)
-    with ThreadPoolExecutor(1) as second_thread:
-        epoch: Future[Epoch] | None = None
-        for number in range(1, epochs + 1):
-            first_step = (number - 1) * len(batches)
-            for _ in train_epoch(network, optimizer, batches, schedule, first_step):
-                if epoch and epoch.done():
-                    yield epoch.result()
-                    epoch = None
-            if epoch:
-                yield epoch.result()
-            scored.parameters[:] = network.parameters
-            epoch = second_thread.submit(score_epoch, number, scored, splits)
-        if epoch:
-            yield epoch.result()
+
+    def __init__(
+        self,
+        train: tuple[NDArray[Any], Labels],
+        validation: tuple[NDArray[Any], Labels] | None = None,
+        *,
+        classes: int,
+        hidden: Sequence[int] = (64, 32),
+        dropout: float | Sequence[float] = 0.0,
+        optimizer: OptimizerName = "sgd",
+        learning_rate: float = 0.006,
+        batch_size: int = 16,
+        epochs: int = 35,
+        weight_decay: float = 0.0,
+        schedule: ScheduleName = "constant",
+        warmup: float = 0.0,
+        momentum: float = 0.9,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        keep: Literal["last", "best"] = "last",
+        seed: int = 0,
+    ) -> None:
+        splits = {"train": train, "validation": validation} if validation else {"train": train}
+        self._splits = {name: _samples(name, *split, classes) for name, split in splits.items()}
+        images, labels = self._splits["train"]
+        if not 1 <= batch_size <= len(labels):
+            raise ValueError(
+                f"batch_size: must be from 1 to the number of training images ({len(labels)}),"
+                f" got {batch_size}"
+            )
+        if keep == "best" and not ("validation" in splits and len(self._splits["validation"][1])):
+            raise ValueError("keep: 'best' needs validation images")
+        rates = [dropout] * len(hidden) if isinstance(dropout, float | int) else list(dropout)
+        if len(rates) != len(hidden):
+            raise ValueError(
+                f"dropout: needs one rate per hidden layer ({len(hidden)}), got {len(rates)}"
+            )
+
+        weights, shuffle, masks = np.random.SeedSequence(seed).spawn(3)
+        self.network = Network(
+            [images.shape[1], *hidden, classes],
+            [
+                Dropout(units, rate, np.random.default_rng(stream)) if rate else None
+                for units, rate, stream in zip(hidden, rates, masks.spawn(len(rates)), strict=True)
+            ],
+        )
+        self.network.initialize(np.random.default_rng(weights))
+        self._optimizer = create_optimizer(
+            optimizer,
+            self.network,
+            weight_decay / batch_size,
+            momentum=momentum,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+        )
+        self._batches = ShuffledBatches(images, labels, batch_size, np.random.default_rng(shuffle))
+        steps = len(self._batches)
+        self._schedule = Schedule(
+            SHAPES[schedule], learning_rate, epochs * steps, round(warmup * steps)
+        )
+        self._epochs = epochs
+        self._keep_best = keep == "best"
+
+    def run(self) -> Iterator[Epoch]:
+        """Train, and yield each epoch when it is scored.
+
+        A worker thread trains the next epoch while this one scores a copy of the last one's
+        parameters: NumPy releases the GIL, so both run in parallel.
+
+        Raises
+        ------
+        DivergenceError
+            after the first epoch whose loss is not a finite number
+        """
+        ended = Network(self.network.sizes)
+        kept = np.empty_like(ended.parameters)
+        lowest = math.inf
+        stop = Event()
+        with ThreadPoolExecutor(1) as worker:
+            try:
+                training = worker.submit(self._train_epoch, 1, stop)
+                for number in range(1, self._epochs + 1):
+                    training.result()
+                    ended.parameters[:] = self.network.parameters
+                    if number < self._epochs:
+                        training = worker.submit(self._train_epoch, number + 1, stop)
+                    epoch = Epoch(number, self._score(number, ended))
+                    if not self._keep_best or epoch.scores["validation"].loss < lowest:
+                        self.kept = epoch
+                        if self._keep_best:
+                            lowest = epoch.scores["validation"].loss
+                            kept[:] = ended.parameters
+                    yield epoch
+            finally:
+                stop.set()
+        if self._keep_best:
+            self.network.parameters[:] = kept
+
+    def _train_epoch(self, number: int, stop: Event) -> None:
+        batches = takewhile(lambda _: not stop.is_set(), self._batches)
+        first_step = (number - 1) * len(self._batches)
+        train_epoch(self.network, self._optimizer, batches, self._schedule, first_step)
+
+    def _score(self, number: int, network: Network) -> dict[str, Score]:
+        scores = {
+            name: score(network, samples)
+            for name, samples in self._splits.items()
+            if len(samples.labels)
+        }
+        for each in scores.values():
+            if not math.isfinite(each.loss):
+                raise DivergenceError(number, each.loss)
+        return scores
 
 
 def train_epoch(
     network: Network,
     optimizer: Optimizer,
-    batches: ShuffledBatches,
+    batches: Iterable[tuple[Floats, Labels]],
     schedule: Schedule,
-    first_step: int,
-) -> Iterator[int]:
-    """Take a step down the gradient of the loss for each batch, and yield after each."""
+    first_step: int = 0,
+) -> None:
+    """Take a step down the gradient of the loss for each batch."""
     loss = SoftmaxCrossEntropy(network.sizes[-1], network.parameters.dtype.type)
     for step, (images, labels) in enumerate(batches, first_step):
         logits = network.forward(images)
         network.backward(loss.gradient(logits, labels))
         optimizer.step(schedule.rate(step))
-        yield step
 
 
-def score_epoch(number: int, network: Network, splits: Mapping[str, Samples]) -> Epoch:
-    """Score the network on every split that has samples."""
-    scores = {
-        split: evaluate(network, samples)
-        for split, samples in splits.items()
-        if len(samples.labels)
-    }
-    for score in scores.values():
-        if not np.isfinite(score.loss):
-            raise DivergenceError(number, score.loss)
-    return Epoch(number, scores, network.parameters)
-
-
-def evaluate(network: Network, samples: Samples) -> Score:
-    """Score the network on the samples, dropout off, block by block."""
-    loss, correct = 0.0, 0
+def score(network: Network, samples: Samples) -> Score:
+    """Score the network on at least one sample, block by block."""
+    evaluation = Evaluation(network.sizes[-1])
     for start in range(0, len(samples.labels), EVALUATION_ROWS):
         block = slice(start, start + EVALUATION_ROWS)
-        labels = samples.labels[block]
-        logits = network.logits(samples.images[block])
-        loss += float(cross_entropy(logits, labels).sum(dtype=np.float64))
-        correct += int((logits.argmax(axis=1) == labels).sum())
-    return Score(loss / len(samples.labels), correct / len(samples.labels))
+        evaluation.add(network.logits(samples.images[block]), samples.labels[block])
+    return Score(evaluation.loss, evaluation.accuracy)
+
+
+def _samples(name: str, images: NDArray[Any], labels: Labels, classes: int) -> Samples:
+    """Check that images and labels belong together, and convert the images to float32."""
+    if images.ndim != 2 or images.shape[1] == 0 or images.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{name}: images must be real numbers of shape (n, features),"
+            f" are {images.dtype} of shape {images.shape}"
+        )
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name}: labels must be whole numbers of shape {images.shape[:1]},"
+            f" are {labels.dtype} of shape {labels.shape}"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"{name}: labels must be in [0, {classes}), are in [{labels.min()}, {labels.max()}]"
+        )
+    return Samples(np.asarray(images, np.float32), labels)

@@ -1,30 +1,21 @@
 """Download the data set: mirrors → the four IDX files in data/raw, decompressed and verified."""
 
 import sys
-from typing import Annotated
 
-from pydantic import BaseModel
-
-from stages.common.datasets import DATASETS
-from stages.common.errors import StageError, run
-from stages.common.parameters import OneOf, Section, load
-from stages.common.paths import RAW
-from stages.common.sources import SourceError, connect, copy_verified
-
-
-class Download(Section):
-    dataset: Annotated[str, OneOf(DATASETS)]
-    source: str
-
-
-class Parameters(BaseModel):
-    download: Download
+from stages.dataset.datasets import DATASETS
+from stages.dataset.sources import SourceError, connect, copy_verified
+from stages.files.paths import RAW, RAW_CLASSES
+from stages.files.writing import write_json
+from stages.running.errors import StageError
+from stages.running.runner import run
+from stages.settings.download import Download
+from stages.settings.section import load
 
 
 def main() -> None:
-    parameters = load(Parameters).download
-    dataset = DATASETS[parameters.dataset]
-    sources = dataset.mirrors if parameters.source == "auto" else (parameters.source,)
+    settings = load("download", Download)
+    dataset = DATASETS[settings.dataset]
+    sources = dataset.mirrors if settings.source == "auto" else (settings.source,)
 
     missing = dict(dataset.files)
     failures = []
@@ -32,20 +23,22 @@ def main() -> None:
         name = ""
         try:
             with connect(source) as open_file:
-                for name, expected in list(missing.items()):
+                for path, expected in list(missing.items()):
+                    name = path.name
                     with open_file(name) as stream:
-                        copy_verified(stream, expected, RAW / name)
-                    del missing[name]
+                        copy_verified(stream, expected, path)
+                    del missing[path]
         except SourceError as error:
             failures.append(f"{source}: {name and name + ': '}{error}")
             print(f"warning: {failures[-1]}", file=sys.stderr)
         if not missing:
-            print(f"{parameters.dataset}: {len(dataset.files)} files verified, from {source}")
+            write_json(RAW_CLASSES, dataset.classes)
+            print(f"{settings.dataset}: {len(dataset.files)} files verified, from {source}")
             return
     raise StageError(
-        f"{RAW}: no source had {parameters.dataset}:\n  "
+        f"{RAW}: no source had {settings.dataset}:\n  "
         + "\n  ".join(failures)
-        + f"\nput {', '.join(dataset.files)}, plain or .gz, into a folder"
+        + f"\nput {', '.join(path.name for path in dataset.files)}, plain or .gz, into a folder"
         " and name it as download.source in params.yaml"
     )
 

@@ -1,76 +1,56 @@
 """Evaluate the weights on the test set: metrics, every prediction, confusion and reliability."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import math
 
 import numpy as np
-from pydantic import BaseModel
 
 from network.loss import softmax
-from network.metrics import Bin, assess, calibration_error, reliability
-from network.model import Network
-from stages.common import npz, processed
-from stages.common.errors import StageError, run
-from stages.common.files import replacing, rounded, write_json
-from stages.common.parameters import SectionPart, load
-from stages.common.paths import CONFUSION, PREDICTIONS, RELIABILITY, TEST_METRICS, WEIGHTS
-
-
-class Model(SectionPart):
-    hidden: list[int]
-
-
-class Parameters(BaseModel):
-    model: Model
+from network.metrics import Bin, Evaluation, calibration_error, reliability
+from stages.files import processed
+from stages.files.paths import CONFUSION, PREDICTIONS, RELIABILITY, TEST_METRICS, WEIGHTS
+from stages.files.weights import load_network
+from stages.files.writing import replacing, rounded, write_json, write_table
+from stages.running.errors import StageError
+from stages.running.runner import run
 
 
 def main() -> None:
-    images, labels = processed.load("test")
     classes = processed.load_classes()
-    network = load_network(images.shape[1], len(classes))
+    images, labels = processed.load("test", len(classes))
+    network = load_network()
+    shape = images.shape[1], len(classes)
+    if (network.sizes[0], network.sizes[-1]) != shape:
+        raise StageError(f"{WEIGHTS}: must be for {shape[0]} pixels and {shape[1]} classes")
+    if not len(labels):
+        raise StageError(f"{processed.labels_path('test')}: holds no labels")
 
-    logits = network.logits(images)
+    test = Evaluation(len(classes))
+    with np.errstate(over="ignore", invalid="ignore"):  # the loss shows it
+        logits = network.logits(images)
+        test.add(logits, labels)
+    if not math.isfinite(test.loss):
+        raise StageError(f"{WEIGHTS}: the loss on the test set is {test.loss}; train again")
     probabilities = softmax(logits)
-    predicted = probabilities.argmax(axis=1)
-    test = assess(logits, predicted, labels)
     bins = reliability(probabilities, labels)
 
     with replacing(PREDICTIONS) as file:
         np.savez(file, probabilities=probabilities, labels=labels)
-    names = ((classes[a], classes[p]) for a, p in zip(labels, predicted, strict=True))
-    write_csv(CONFUSION, ("actual", "predicted"), names)
-    write_csv(RELIABILITY, Bin._fields, (rounded(each._asdict()).values() for each in bins))
-    digits = {
-        name: rounded(score._asdict()) for name, score in zip(classes, test.classes, strict=True)
-    }
+    pairs = zip(labels, logits.argmax(axis=1), strict=True)
+    names = ((classes[label], classes[predicted]) for label, predicted in pairs)
+    write_table(CONFUSION, ("actual", "predicted"), names)
+    write_table(RELIABILITY, Bin._fields, (rounded(each._asdict()).values() for each in bins))
     scores = {
         "loss": test.loss,
         "accuracy": test.accuracy,
         "errors": test.errors,
         "calibration_error": calibration_error(bins),
     }
+    digits = {
+        name: rounded(score._asdict())
+        for name, score in zip(classes, test.class_scores(), strict=True)
+    }
     write_json(TEST_METRICS, {"test": {**rounded(scores), "digits": digits}})
     print(f"test accuracy {test.accuracy:.2%}, {test.errors} errors, loss {test.loss:.4f}")
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
-    """Write a table under its header."""
-    with replacing(path) as file, io.TextIOWrapper(file, newline="") as text:
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(columns)
-        table.writerows(rows)
-
-
-def load_network(inputs: int, classes: int) -> Network:
-    """Build the network that the parameters describe, with the weights that were trained."""
-    network = Network([inputs, *load(Parameters).model.hidden, classes])
-    try:
-        network.assign(npz.read(WEIGHTS))
-    except ValueError as error:
-        raise StageError(f"{WEIGHTS}: does not fit model.hidden: {error}") from None
-    return network
 
 
 if __name__ == "__main__":

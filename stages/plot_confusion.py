@@ -1,15 +1,15 @@
 """Plot the confusion matrix of the test set, its mistakes in colour."""
 
-import csv
-
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from stages.common import processed
-from stages.common.errors import StageError, run
-from stages.common.figures import new_figure, save
-from stages.common.paths import CONFUSION, CONFUSION_PLOT
+from network.metrics import confusion_matrix
+from stages.files import processed
+from stages.files.figures import new_figure, save
+from stages.files.paths import CONFUSION, CONFUSION_PLOT
+from stages.files.reading import read_table
+from stages.running.runner import run
 
 
 def main() -> None:
@@ -22,20 +22,14 @@ def main() -> None:
 
 
 def read_counts(classes: list[str]) -> NDArray[np.intp]:
-    """Count the images of each actual class (rows) that were predicted as each class (columns)."""
-    numbers = {name: number for number, name in enumerate(classes)}
-    counts = np.zeros((len(classes), len(classes)), np.intp)
-    with CONFUSION.open(newline="") as file:
-        try:
-            for row in csv.DictReader(file):
-                counts[numbers[row["actual"]], numbers[row["predicted"]]] += 1
-        except KeyError as error:
-            raise StageError(f"{CONFUSION}: not of these classes: {error}") from None
-    return counts
+    """Count the test images of each actual class (rows) predicted as each class (columns)."""
+    pairs = read_table(CONFUSION, {"actual": classes.index, "predicted": classes.index})
+    labels, predicted = np.array([*pairs], np.intp).reshape(-1, 2).T
+    return confusion_matrix(labels, predicted, len(classes))
 
 
 def draw(axes: Axes, counts: NDArray[np.intp], classes: list[str]) -> None:
-    """Write every count into its cell; only those off the diagonal have a colour."""
+    """Write each count into its cell; only those off the diagonal have a colour."""
     right = np.eye(len(classes), dtype=bool)
     mistakes = np.ma.masked_array(counts, right)
     most = max(1, int(mistakes.max()))

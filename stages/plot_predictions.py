@@ -1,31 +1,22 @@
-"""Plot test images with what the network made of them: a sample of all, and one of its mistakes."""
+"""Plot test images with their predictions: a sample of all, and one of the mistakes."""
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 
-from stages.common import npz, processed
-from stages.common.errors import StageError, run
-from stages.common.figures import new_figure, save
-from stages.common.parameters import Section, load
-from stages.common.paths import MISTAKES_PLOT, PREDICTIONS, PREDICTIONS_PLOT
+from stages.files import processed
+from stages.files.figures import new_figure, save
+from stages.files.paths import MISTAKES_PLOT, PREDICTIONS, PREDICTIONS_PLOT
+from stages.files.reading import read_npz
+from stages.running.errors import StageError
+from stages.running.runner import run
+from stages.settings.plot import Plot
+from stages.settings.section import load
 
 RIGHT, WRONG = "#00794f", "#c8321f"
 CELL_INCHES, LETTER_INCHES = 1.5, 0.06
-
-
-class Plot(Section):
-    rows: int = Field(ge=1, le=20)
-    columns: int = Field(ge=1, le=20)
-    seed: int = Field(ge=0)
-    mistakes: Literal["sample", "worst"] = "sample"
-
-
-class Parameters(BaseModel):
-    plot: Plot
 
 
 class Predictions(NamedTuple):
@@ -39,7 +30,7 @@ class Predictions(NamedTuple):
 
 
 def main() -> None:
-    plot = load(Parameters).plot
+    plot = load("plot", Plot)
     test = read_predictions()
     everything = np.arange(len(test.labels))
     mistakes = np.flatnonzero(test.predicted != test.labels)
@@ -56,14 +47,14 @@ def main() -> None:
 
 
 def read_predictions() -> Predictions:
-    images, labels = processed.load("test")
     classes = processed.load_classes()
-    probabilities = npz.read(PREDICTIONS).get("probabilities")
-    if probabilities is None or probabilities.shape != (len(labels), len(classes)):
-        raise StageError(
-            f"{PREDICTIONS}: must hold probabilities"
-            f" of {len(labels)} images for {len(classes)} classes"
-        )
+    images, labels = processed.load("test", len(classes))
+    probabilities = read_npz(PREDICTIONS).get("probabilities")
+    shape = len(labels), len(classes)
+    if probabilities is None or probabilities.dtype != np.float32 or probabilities.shape != shape:
+        raise StageError(f"{PREDICTIONS}: must hold probabilities, float32 of shape {shape}")
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise StageError(f"{PREDICTIONS}: must hold probabilities in [0, 1]")
     return Predictions(
         images, labels, probabilities.argmax(axis=1), probabilities.max(axis=1), classes
     )

@@ -1,19 +1,20 @@
-"""Plot what each unit of the first layer looks for: its weights, as an image."""
+"""Plot the weights of each unit of the first layer as an image."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common import npz
-from stages.common.errors import StageError, run
-from stages.common.figures import new_figure, save
-from stages.common.paths import WEIGHTS, WEIGHTS_PLOT
+from stages.files.figures import new_figure, save
+from stages.files.paths import WEIGHTS, WEIGHTS_PLOT
+from stages.files.weights import load_network
+from stages.running.errors import StageError
+from stages.running.runner import run
 
 MOST_UNITS = 100
-GAP = 3  # pixels between units
+GAP = 3  # pixels between two units
 UNIT_INCHES = 0.75
-FULL_COLOR = 0.999  # of the weights are within the scale of colours
+FULL_COLOR = 0.999  # of the weights are within the range of the colours
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 def mosaic(units: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
-    """Lay out images (units, side, side) row by row; what is between them is not a number."""
+    """Arrange images (units, side, side) row by row, with NaN between them."""
     side = units.shape[1]
     cells = np.full((rows * columns, side + GAP, side + GAP), np.nan, np.float32)
     cells[: len(units), :side, :side] = units
@@ -44,10 +45,10 @@ def mosaic(units: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.fl
 
 def read_units() -> NDArray[np.float32]:
     """Return the weights of each unit as an image: (units, side, side)."""
-    weights = npz.read(WEIGHTS).get("W1")
-    if weights is None or weights.ndim != 2 or math.isqrt(len(weights)) ** 2 != len(weights):
-        raise StageError(f"{WEIGHTS}: must hold W1, with a row for each pixel of a square image")
+    weights = load_network().state_dict()["W1"]
     side = math.isqrt(len(weights))
+    if side**2 != len(weights):
+        raise StageError(f"{WEIGHTS}: W1 must have a row for each pixel of a square image")
     return weights.T.reshape(-1, side, side)
 
 

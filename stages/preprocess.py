@@ -1,25 +1,19 @@
 """Preprocess: IDX files → normalized images and labels, split into train, validation and test."""
 
 import math
-from typing import Annotated
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 
-from stages.common import idx, processed
-from stages.common.datasets import (
-    DATASETS,
-    TEST_IMAGES,
-    TEST_LABELS,
-    TRAIN_IMAGES,
-    TRAIN_LABELS,
-)
-from stages.common.errors import StageError, run
-from stages.common.files import replacing, write_json
-from stages.common.parameters import OneOf, Section, SectionPart, load
-from stages.common.paths import CLASSES, RAW
-from stages.common.split import stratified_split
+from stages.dataset import idx
+from stages.dataset.split import stratified_split
+from stages.files import paths, processed
+from stages.files.writing import replacing, write_json
+from stages.running.errors import StageError
+from stages.running.runner import run
+from stages.settings.preprocess import Preprocess
+from stages.settings.section import load
 
 IMAGE_SHAPE = (28, 28)
 ROWS_AT_A_TIME = 1000
@@ -27,63 +21,45 @@ ROWS_AT_A_TIME = 1000
 Bytes = NDArray[np.uint8]
 
 
-class Download(SectionPart):
-    dataset: Annotated[str, OneOf(DATASETS)]
-
-
-class Preprocess(Section):
-    validation_size: int = Field(ge=0)
-    seed: int = Field(ge=0)
-
-
-class Parameters(BaseModel):
-    download: Download
-    preprocess: Preprocess
-
-
 def main() -> None:
-    parameters = load(Parameters)
-    classes = DATASETS[parameters.download.dataset].classes
-    images, labels = read(TRAIN_IMAGES, TRAIN_LABELS, len(classes))
-    size = parameters.preprocess.validation_size
+    settings = load("preprocess", Preprocess)
+    classes = processed.load_classes(paths.RAW_CLASSES)
+    images, labels = read(paths.TRAIN_IMAGES, paths.TRAIN_LABELS, len(classes))
+    size = settings.validation_size
     if size >= len(labels):
         raise StageError(
             f"params.yaml: preprocess.validation_size: must be below {len(labels)},"
             f" the number of images to split, got {size}"
         )
 
-    generator = np.random.default_rng(parameters.preprocess.seed)
-    train, validation = stratified_split(labels, size, generator)
+    train, validation = stratified_split(labels, size, np.random.default_rng(settings.seed))
     write("train", images, labels, train)
     write("validation", images, labels, validation)
-    images, labels = read(TEST_IMAGES, TEST_LABELS, len(classes))
+    images, labels = read(paths.TEST_IMAGES, paths.TEST_LABELS, len(classes))
     write("test", images, labels, np.arange(len(labels)))
-    write_json(CLASSES, list(classes))
+    write_json(paths.CLASSES, classes)
 
 
-def read(images_name: str, labels_name: str, classes: int) -> tuple[Bytes, Bytes]:
+def read(images_path: Path, labels_path: Path, classes: int) -> tuple[Bytes, Bytes]:
     """Read images (n, 28, 28) and labels (n,) that belong together."""
-    images = idx.read(RAW / images_name, dimensions=3)
-    labels = idx.read(RAW / labels_name, dimensions=1)
+    images, labels = idx.read(images_path, dimensions=3), idx.read(labels_path, dimensions=1)
     if images.shape[1:] != IMAGE_SHAPE:
         height, width = images.shape[1:]
-        raise StageError(f"{RAW / images_name}: images must be 28 × 28, are {height} × {width}")
+        raise StageError(f"{images_path}: images must be 28 × 28, are {height} × {width}")
     if len(images) != len(labels):
-        raise StageError(f"{RAW / labels_name}: {len(labels)} labels for {len(images)} images")
+        raise StageError(f"{labels_path}: {len(labels)} labels for {len(images)} images")
     if len(labels) == 0:
-        raise StageError(f"{RAW / labels_name}: holds no labels")
+        raise StageError(f"{labels_path}: holds no labels")
     if labels.max() >= classes:
         row = int(np.argmax(labels >= classes))
-        raise StageError(
-            f"{RAW / labels_name}: label {row} must be below {classes}, is {labels[row]}"
-        )
+        raise StageError(f"{labels_path}: label {row} must be below {classes}, is {labels[row]}")
     return images, labels
 
 
 def write(split: str, images: Bytes, labels: Bytes, rows: NDArray[np.intp]) -> None:
     """Write rows of the images as float32 (n, 784) in [0, 1], and of the labels as uint8 (n,).
 
-    Images are converted some at a time, so that memory never holds the set as float32.
+    Images are converted some at a time, so that memory never holds all of them as float32.
     """
     shape = (len(rows), math.prod(IMAGE_SHAPE))
     with replacing(processed.images_path(split)) as file:

@@ -1,4 +1,4 @@
-"""The look of every picture, and how one is saved."""
+"""The style of every picture, and how one is saved."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from stages.common.files import replacing
+from stages.files.writing import replacing
 
 STYLE: Any = {
     "figure.dpi": 150,

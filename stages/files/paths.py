@@ -1,10 +1,16 @@
-"""Where each file of the pipeline stands; ``dvc.yaml`` says the same to DVC."""
+"""The paths of the pipeline's files; ``dvc.yaml`` names the same."""
 
 from pathlib import Path
 
 PARAMETERS = Path("params.yaml")
 
+CODE = Path("data/code")
 RAW = Path("data/raw")
+TRAIN_IMAGES = RAW / "train-images-idx3-ubyte"
+TRAIN_LABELS = RAW / "train-labels-idx1-ubyte"
+TEST_IMAGES = RAW / "t10k-images-idx3-ubyte"
+TEST_LABELS = RAW / "t10k-labels-idx1-ubyte"
+RAW_CLASSES = RAW / "classes.json"
 PROCESSED = Path("data/processed")
 CLASSES = PROCESSED / "classes.json"
 WEIGHTS = Path("data/weights.npz")

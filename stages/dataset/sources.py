@@ -25,8 +25,8 @@ from tqdm import tqdm
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from stages.common.datasets import RawFile
-from stages.common.files import replacing
+from stages.dataset.datasets import RawFile
+from stages.files.writing import replacing
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

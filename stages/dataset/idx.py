@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.errors import StageError
+from stages.running.errors import StageError
 
 
 def read(path: Path, dimensions: int) -> NDArray[np.uint8]:

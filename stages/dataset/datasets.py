@@ -1,13 +1,13 @@
 """The data sets that ``download.dataset`` can name: a new one is one more entry in the table."""
 
+from pathlib import Path
 from typing import NamedTuple
 
-TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
-TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+from stages.files.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 
 
 class RawFile(NamedTuple):
-    """What a decompressed file is known by: its length in bytes and its SHA-256 in hex."""
+    """The length of a decompressed file in bytes, and its SHA-256 in hex."""
 
     size: int
     sha256: str
@@ -22,7 +22,7 @@ class Dataset(NamedTuple):
 
     classes: tuple[str, ...]
     mirrors: tuple[str, ...]
-    files: dict[str, RawFile]
+    files: dict[Path, RawFile]
 
 
 DATASETS = {

@@ -1,0 +1,29 @@
+"""The weights that ``train`` writes, from which the network is rebuilt."""
+
+import numpy as np
+
+from network.model import Network
+from stages.files.paths import WEIGHTS
+from stages.files.reading import read_npz
+from stages.files.writing import replacing
+from stages.running.errors import StageError
+
+
+def save_network(network: Network) -> None:
+    """Write the network's weights and biases."""
+    with replacing(WEIGHTS) as file:
+        np.savez(file, allow_pickle=False, **network.state_dict())
+
+
+def load_network() -> Network:
+    """Build a network from its weights and biases, whose shapes tell its layers.
+
+    Raises
+    ------
+    StageError
+        if the file does not hold those of a network
+    """
+    try:
+        return Network.from_state_dict(read_npz(WEIGHTS))
+    except ValueError as error:
+        raise StageError(f"{WEIGHTS}: {error}") from None

@@ -1,0 +1,54 @@
+"""Run a stage's main function, by hand or under DVC."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from stages.files.paths import CODE
+from stages.running.code_key import CodeError, verify
+from stages.running.errors import StageError
+from stages.running.inputs import Inputs
+from stages.running.parent import exit_with_dvc
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage, and turn each expected failure into one line and an exit code."""
+    try:
+        if "DVC_STAGE" in os.environ:
+            run_under_dvc(main, os.environ["DVC_STAGE"])
+        else:
+            main()
+    except StageError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'files'}: {error.strerror or error}")
+    except MemoryError as error:
+        sys.exit(f"error: not enough memory: {error}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def run_under_dvc(main: Callable[[], None], stage: str) -> None:
+    """Run a stage whose results DVC will record together with its code and its inputs.
+
+    Raises
+    ------
+    StageError
+        if the code or an input is not the one that DVC will record
+    """
+    exit_with_dvc()
+    inputs = Inputs()
+    main()
+    if changed := inputs.changed():
+        raise StageError(
+            "\n".join(f"{path}: changed while the stage ran; run it again" for path in changed)
+        )
+    if stage == "code":
+        return
+    record = CODE / f"{stage}.json"
+    try:
+        verify(record)
+    except CodeError as error:
+        record.unlink(missing_ok=True)  # so that DVC runs `code` again
+        raise StageError(str(error)) from None
