@@ -4,14 +4,15 @@ import math
 
 import numpy as np
 
-from network.loss import softmax
-from network.metrics import Bin, Evaluation, calibration_error, reliability
 from stages.files import processed
 from stages.files.paths import CONFUSION, PREDICTIONS, RELIABILITY, TEST_METRICS, WEIGHTS
 from stages.files.weights import load_network
 from stages.files.writing import replacing, rounded, write_json, write_table
 from stages.running.errors import StageError
 from stages.running.runner import run
+
+from network.loss import softmax
+from network.metrics import Bin, Evaluation, calibration_error, reliability
 
 
 def main() -> None:

@@ -4,12 +4,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from network.metrics import confusion_matrix
 from stages.files import processed
 from stages.files.figures import new_figure, save
 from stages.files.paths import CONFUSION, CONFUSION_PLOT
 from stages.files.reading import read_table
 from stages.running.runner import run
+
+from network.metrics import confusion_matrix
 
 
 def main() -> None:

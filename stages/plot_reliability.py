@@ -3,12 +3,13 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from network.metrics import Bin, calibration_error
 from stages.files.figures import new_figure, save
 from stages.files.paths import RELIABILITY, RELIABILITY_PLOT
 from stages.files.reading import number, read_table
 from stages.running.errors import StageError
 from stages.running.runner import run
+
+from network.metrics import Bin, calibration_error
 
 COLOR = "#0072b2"
 KINDS = (number(0, 1), number(0, 1), number(1, 1e12, int))

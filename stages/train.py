@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from network.training import DivergenceError, Epoch, Trainer
 from stages.files import processed
 from stages.files.paths import HISTORY, TRAIN_METRICS
 from stages.files.weights import save_network
@@ -16,6 +15,8 @@ from stages.running.runner import run
 from stages.settings.model import Model
 from stages.settings.section import load
 from stages.settings.train import Train
+
+from network.training import DivergenceError, Epoch, Trainer
 
 COLUMNS = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 BAR = "epoch {n_fmt}/{total_fmt} |{bar}| {remaining}{postfix}"

@@ -11,26 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from stages.files import processed
+from stages.files.figures import new_figure, save
+from stages.files.weights import load_network
+from stages.running.errors import StageError
+from stages.running.runner import run
+
 from network.loss import softmax
-from stages.common import processed
-from stages.common.centering import center
-from stages.common.errors import StageError, run
-from stages.common.figures import new_figure, save
-from stages.evaluate import load_network
+from tools.pictures import center
 
 PICTURE = Path("predict.png")
 NAMED = 3  # classes, the likeliest first
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.predict", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.predict", description=__doc__)
     parser.add_argument("file", nargs="+", type=Path, help="a picture of one digit")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="what to draw into")
     arguments = parser.parse_args()
 
     classes = processed.load_classes()
     images = np.stack([read_image(path) for path in arguments.file])
-    network = load_network(images[0].size, len(classes))
+    network = load_network()
     probabilities = softmax(network.logits(images.reshape(len(images), -1)))
     summaries = [summarize(row, classes) for row in probabilities]
     for path, summary in zip(arguments.file, summaries, strict=True):

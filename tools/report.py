@@ -16,7 +16,7 @@ import dvc.api
 from dvc.exceptions import DvcException, PathMissingError
 from scmrepo.exceptions import SCMError
 
-from stages.common.paths import (
+from stages.files.paths import (
     CONFUSION_PLOT,
     LOSS_PLOT,
     MISTAKES_PLOT,

@@ -1,6 +1,6 @@
-"""Write ``params.schema.json``, by which an editor completes and checks ``params.yaml``.
+"""Write ``params.schema.json``, with which an editor completes and checks ``params.yaml``.
 
-It is made of the stages' own models, and of the comments in ``params.yaml``.
+It is generated from the models of the sections and the comments in ``params.yaml``.
 """
 
 import json
@@ -10,20 +10,24 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stages import download, plot_predictions, preprocess, train
-from stages.common.paths import PARAMETERS
+from stages.files.paths import PARAMETERS
+from stages.settings.download import Download
+from stages.settings.model import Model
+from stages.settings.plot import Plot
+from stages.settings.preprocess import Preprocess
+from stages.settings.train import Train
 
 SCHEMA = Path("params.schema.json")
 
 
 class Parameters(BaseModel):
-    """Every section, as the stage that owns it knows it."""
+    """Every section."""
 
-    download: download.Download
-    preprocess: preprocess.Preprocess
-    model: train.Model
-    train: train.Train
-    plot: plot_predictions.Plot
+    download: Download
+    preprocess: Preprocess
+    model: Model
+    train: Train
+    plot: Plot
 
 
 def main() -> None:

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from network.model import Network
 from stages.files.paths import WEIGHTS
 from stages.files.reading import read_npz
 from stages.files.writing import replacing
 from stages.running.errors import StageError
+
+from network.model import Network
 
 
 def save_network(network: Network) -> None:

@@ -4,9 +4,10 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from stages.settings.section import Section
+
 from network.optimizer import OptimizerName
 from network.schedule import ScheduleName
-from stages.settings.section import Section
 
 
 class Train(Section):
