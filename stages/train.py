@@ -3,9 +3,6 @@
 import warnings
 from collections.abc import Iterator
 
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
-
 from stages.files import processed
 from stages.files.paths import HISTORY, TRAIN_METRICS
 from stages.files.weights import save_network
@@ -15,6 +12,9 @@ from stages.running.runner import run
 from stages.settings.model import Model
 from stages.settings.section import load
 from stages.settings.train import Train
+
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from network.training import DivergenceError, Epoch, Trainer
 

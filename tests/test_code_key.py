@@ -9,11 +9,11 @@ import tokenize
 from importlib.metadata import version
 from pathlib import Path
 
+from stages.running.code_key import CodeError, Project, check_lock, fingerprint
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-
-from stages.running.code_key import CodeError, Project, check_lock, fingerprint
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -12,10 +12,6 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import dvc.api
-from dvc.exceptions import DvcException, PathMissingError
-from scmrepo.exceptions import SCMError
-
 from stages.files.paths import (
     CONFUSION_PLOT,
     LOSS_PLOT,
@@ -24,6 +20,10 @@ from stages.files.paths import (
     RELIABILITY_PLOT,
     WEIGHTS_PLOT,
 )
+
+import dvc.api
+from dvc.exceptions import DvcException, PathMissingError
+from scmrepo.exceptions import SCMError
 
 PAGE = Template((Path(__file__).with_suffix(".html")).read_text())
 HEADLINES = ("test.accuracy", "test.errors", "test.loss", "validation.accuracy")

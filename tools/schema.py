@@ -8,14 +8,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from stages.files.paths import PARAMETERS
 from stages.settings.download import Download
 from stages.settings.model import Model
 from stages.settings.plot import Plot
 from stages.settings.preprocess import Preprocess
 from stages.settings.train import Train
+
+from pydantic import BaseModel
 
 SCHEMA = Path("params.schema.json")
 
