@@ -46,7 +46,7 @@ def schema() -> dict[str, Any]:
 
 
 def comments(section: str) -> dict[str, str]:
-    """Return what ``params.yaml`` says of each key of a section."""
+    """Return the comment on each key of a section of ``params.yaml``."""
     lines = PARAMETERS.read_text().partition(f"\n{section}:\n")[2].partition("\n\n")[0]
     return dict(re.findall(r"^  (\w+): .*?  # (.+)$", lines, flags=re.MULTILINE))
 
