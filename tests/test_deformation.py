@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -77,12 +77,14 @@ def near_centre() -> NDArray[np.bool_]:
     return near
 
 
+@settings(deadline=None)
 @given(n=st.integers(0, 70), side=st.integers(1, 40), seed=st.integers(0, 100))
 def test_nothing_asked_for_is_the_identity(n: int, side: int, seed: int) -> None:
     images = noise(n, side, seed)
     assert (Deformation(side * side, np.random.default_rng(seed))(images) == images).all()
 
 
+@settings(deadline=None)
 @given(
     parameters=parameters, n=st.integers(0, 70), side=st.integers(1, 40), seed=st.integers(0, 100)
 )
@@ -109,6 +111,7 @@ def test_a_quarter_turn(side: int, turns: int) -> None:
     np.testing.assert_allclose(mapped(images, angle=turns * np.pi / 2), expected, atol=2e-5)
 
 
+@settings(deadline=None)
 @given(x=st.integers(-40, 40), y=st.integers(-40, 40))
 def test_a_shift_by_whole_pixels_moves_them_and_fills_with_zeros(x: int, y: int) -> None:
     images = noise(2, SIDE)
