@@ -61,7 +61,7 @@ class Deformation:
     ) -> None:
         side = math.isqrt(pixels)
         if side * side != pixels:
-            raise ValueError(f"images must be square, have {pixels} pixels")
+            raise ValueError(f"images: must be square, have {pixels} pixels")
         limits = [math.radians(rotation), scale, scale, shear, shift, shift]
         self._limits = np.array(limits, np.float32)
         # a number that is uniform in ±√3 has the variance 1

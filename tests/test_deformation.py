@@ -232,5 +232,5 @@ def test_numbers_are_drawn_in_the_order_of_the_images() -> None:
 
 
 def test_images_must_be_square() -> None:
-    with pytest.raises(ValueError, match="images must be square, have 783 pixels"):
+    with pytest.raises(ValueError, match="images: must be square, have 783 pixels"):
         Deformation(783, np.random.default_rng(0))
