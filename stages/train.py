@@ -9,6 +9,7 @@ from stages.files.weights import save_network
 from stages.files.writing import rounded, write_json, write_table
 from stages.running.errors import StageError
 from stages.running.runner import run
+from stages.settings.augment import Augment
 from stages.settings.model import Model
 from stages.settings.section import load
 from stages.settings.train import Train
@@ -23,11 +24,11 @@ BAR = "epoch {n_fmt}/{total_fmt} |{bar}| {remaining}{postfix}"
 
 
 def main() -> None:
-    model, settings = load("model", Model), load("train", Train)
+    model, settings, augment = load("model", Model), load("train", Train), load("augment", Augment)
     classes = len(processed.load_classes())
     train, validation = (processed.load(name, classes) for name in ("train", "validation"))
 
-    options = {**model.model_dump(), **settings.model_dump(exclude={"threads"})}
+    options = model.model_dump() | augment.model_dump() | settings.model_dump(exclude={"threads"})
     try:
         trainer = Trainer(train, validation, classes=classes, **options)
     except ValueError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.files.paths import PARAMETERS
+from stages.settings.augment import Augment
 from stages.settings.download import Download
 from stages.settings.model import Model
 from stages.settings.plot import Plot
@@ -26,6 +27,7 @@ class Parameters(BaseModel):
     download: Download
     preprocess: Preprocess
     model: Model
+    augment: Augment
     train: Train
     plot: Plot
 
@@ -47,7 +49,8 @@ def schema() -> dict[str, Any]:
 
 def comments(section: str) -> dict[str, str]:
     """Return the comment on each key of a section of ``params.yaml``."""
-    lines = PARAMETERS.read_text().partition(f"\n{section}:\n")[2].partition("\n\n")[0]
+    text = PARAMETERS.read_text(encoding="utf-8")
+    lines = re.split(rf"^{section}:", text, flags=re.MULTILINE)[1].partition("\n\n")[0]
     return dict(re.findall(r"^  (\w+): .*?  # (.+)$", lines, flags=re.MULTILINE))
 
 
