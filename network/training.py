@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from network.arrays import Floats, Labels
 from network.batches import ShuffledBatches
+from network.deformation import Deformation
 from network.layers import Dropout
 from network.loss import SoftmaxCrossEntropy
 from network.metrics import Evaluation
@@ -53,8 +54,8 @@ class DivergenceError(ArithmeticError):
 class Trainer:
     """A network with its batches, its optimizer and its learning rate schedule.
 
-    Weights, shuffle and each layer's dropout have random streams of their own, spawned from
-    ``seed``.
+    Weights, shuffle, deformation and each layer's dropout have random streams of their own, spawned
+    from ``seed``.
 
     Parameters
     ----------
@@ -67,6 +68,8 @@ class Trainer:
     batch_size : at most the number of training samples
     weight_decay : the L2 penalty is weight_decay / batch_size / 2 Σ W²
     warmup : epochs in which the learning rate rises; may be a fraction
+    rotation, scale, shear, shift, elastic : how much each training image is deformed, anew in each
+        epoch; see ``network.deformation.Deformation``
     keep : the parameters at the end are those of the last epoch, or of the best: that with the
         lowest validation loss
 
@@ -108,6 +111,11 @@ class Trainer:
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         keep: Literal["last", "best"] = "last",
+        rotation: float = 0.0,
+        scale: float = 0.0,
+        shear: float = 0.0,
+        shift: float = 0.0,
+        elastic: float = 0.0,
         seed: int = 0,
     ) -> None:
         splits = {"train": train, "validation": validation} if validation else {"train": train}
@@ -149,7 +157,7 @@ class Trainer:
                 f"dropout: needs one rate per hidden layer ({len(hidden)}), got {len(rates)}"
             )
 
-        weights, shuffle, masks = np.random.SeedSequence(seed).spawn(3)
+        weights, shuffle, masks, deformations = np.random.SeedSequence(seed).spawn(4)
         self.network = Network(
             [images.shape[1], *hidden, classes],
             [
@@ -167,7 +175,17 @@ class Trainer:
             beta2=beta2,
             epsilon=epsilon,
         )
-        self._batches = ShuffledBatches(images, labels, batch_size, np.random.default_rng(shuffle))
+        limits = {"rotation": rotation, "scale": scale, "shear": shear, "shift": shift}
+        deformation = (
+            Deformation(
+                images.shape[1], np.random.default_rng(deformations), elastic=elastic, **limits
+            )
+            if elastic or any(limits.values())
+            else None
+        )
+        self._batches = ShuffledBatches(
+            images, labels, batch_size, np.random.default_rng(shuffle), deformation
+        )
         steps = len(self._batches)
         self._schedule = Schedule(
             SHAPES[schedule], learning_rate, epochs * steps, round(warmup * steps)

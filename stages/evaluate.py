@@ -2,14 +2,14 @@
 
 import math
 
-import numpy as np
-
 from stages.files import processed
 from stages.files.paths import CONFUSION, PREDICTIONS, RELIABILITY, TEST_METRICS, WEIGHTS
 from stages.files.weights import load_network
 from stages.files.writing import replacing, rounded, write_json, write_table
 from stages.running.errors import StageError
 from stages.running.runner import run
+
+import numpy as np
 
 from network.loss import softmax
 from network.metrics import Bin, Evaluation, calibration_error, reliability
@@ -46,11 +46,12 @@ def main() -> None:
         "errors": test.errors,
         "calibration_error": calibration_error(bins),
     }
-    digits = {
+    scores_by_class = {
         name: rounded(score._asdict())
         for name, score in zip(classes, test.class_scores(), strict=True)
     }
-    write_json(TEST_METRICS, {"test": {**rounded(scores), "digits": digits}})
+    kind = "digits" if all(name.isdigit() for name in classes) else "classes"
+    write_json(TEST_METRICS, {"test": {**rounded(scores), kind: scores_by_class}})
     print(f"test accuracy {test.accuracy:.2%}, {test.errors} errors, loss {test.loss:.4f}")
 
 

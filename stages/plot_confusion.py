@@ -1,16 +1,19 @@
 """Plot the confusion matrix of the test set, its mistakes in colour."""
 
-import numpy as np
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
-
 from stages.files import processed
-from stages.files.figures import new_figure, save
+from stages.files.figures import literal, new_figure, save
 from stages.files.paths import CONFUSION, CONFUSION_PLOT
 from stages.files.reading import read_table
 from stages.running.runner import run
 
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from numpy.typing import NDArray
+
 from network.metrics import confusion_matrix
+
+SHARES = 0.001, 1  # the ends of the colour scale
 
 
 def main() -> None:
@@ -30,31 +33,37 @@ def read_counts(classes: list[str]) -> NDArray[np.intp]:
 
 
 def draw(axes: Axes, counts: NDArray[np.intp], classes: list[str]) -> None:
-    """Write each count into its cell; only those off the diagonal have a colour."""
-    right = np.eye(len(classes), dtype=bool)
-    mistakes = np.ma.masked_array(counts, right)
-    most = max(1, int(mistakes.max()))
-    image = axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=most)
+    """Write each count into its cell; a mistake's colour shows its share of the actual class.
+
+    The scale is the same for all networks, so that two pictures can be compared.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    mistakes = np.ma.masked_where(np.eye(len(classes), dtype=bool) | (counts == 0), shares)
+    scale = LogNorm(*SHARES, clip=True)
+    image = axes.imshow(mistakes, cmap="Oranges", norm=scale)
     for (actual, predicted), count in np.ndenumerate(counts):
         if count:
+            right = actual == predicted
+            dark = not right and scale(shares[actual, predicted]) > 0.6
             axes.text(
                 predicted,
                 actual,
                 str(count),
                 ha="center",
                 va="center",
-                color="white" if count > 0.6 * most and actual != predicted else "black",
-                weight="bold" if actual == predicted else "normal",
+                color="white" if dark else "black",
+                weight="bold" if right else "normal",
                 fontsize="small",
             )
-    ticks = range(len(classes))
+    ticks, names = range(len(classes)), [literal(name) for name in classes]
     upright = max(map(len, classes)) > 2
-    axes.set_xticks(ticks, classes, rotation=90 if upright else 0)
-    axes.set_yticks(ticks, classes)
+    axes.set_xticks(ticks, names, rotation=90 if upright else 0)
+    axes.set_yticks(ticks, names)
     axes.set(xlabel="predicted", ylabel="actual")
     axes.set_title(f"{counts.diagonal().sum():,} of {counts.sum():,} test images right")
     axes.grid(visible=False)
-    axes.figure.colorbar(image, ax=axes, label="mistakes", shrink=0.6)
+    bar = axes.figure.colorbar(image, ax=axes, label="share of the actual class", shrink=0.6)
+    bar.ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
 
 
 if __name__ == "__main__":

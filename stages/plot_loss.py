@@ -6,14 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
-
 from stages.files.figures import new_figure, save
 from stages.files.paths import HISTORY, LOSS_PLOT
 from stages.files.reading import number, optional, read_table
 from stages.files.writing import partial
 from stages.running.runner import run
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 SPLIT_COLORS = {"train": "#0072b2", "validation": "#d55e00"}
 POLL_SECONDS = 0.2
@@ -80,7 +80,11 @@ def plot(axes: Axes, history: list[Point], quantity: str) -> None:
         figures = [(point.epoch, getattr(point, f"{split}_{quantity}")) for point in history]
         points = [(epoch, figure) for epoch, figure in figures if figure is not None]
         if points:
-            axes.plot(*zip(*points, strict=True), color=color, label=split, marker=".")
+            axes.plot(
+                *zip(*points, strict=True), color=color, label=split, marker=".", clip_on=False
+            )
+    if len(history) == 1:
+        axes.set_xlim(0, 2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.legend()

@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stages.files import processed
-from stages.files.figures import new_figure, save
+from stages.files.figures import literal, new_figure, save
 from stages.files.paths import MISTAKES_PLOT, PREDICTIONS, PREDICTIONS_PLOT
 from stages.files.reading import read_npz
 from stages.running.errors import StageError
 from stages.running.runner import run
 from stages.settings.plot import Plot
 from stages.settings.section import load
+
+import numpy as np
+from numpy.typing import NDArray
 
 RIGHT, WRONG = "#00794f", "#c8321f"
 CELL_INCHES, LETTER_INCHES = 1.5, 0.06
@@ -87,8 +87,10 @@ def draw(test: Predictions, chosen: NDArray[np.intp], plot: Plot, title: str, pa
         mark, color = ("✓", RIGHT) if predicted == label else ("✗", WRONG)
         axes.imshow(test.images[row].reshape(side, side), cmap="gray_r", vmin=0, vmax=1)
         axes.set_title(
-            f"label {test.classes[label]}\n"
-            f"{mark} predicted {test.classes[predicted]} ({test.probability[row]:.1%})",
+            literal(
+                f"label {test.classes[label]}\n"
+                f"{mark} predicted {test.classes[predicted]} ({test.probability[row]:.1%})"
+            ),
             color=color,
             fontsize="small",
         )

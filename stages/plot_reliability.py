@@ -1,13 +1,13 @@
 """Plot accuracy against confidence on the test set: a reliability diagram."""
 
-from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
-
 from stages.files.figures import new_figure, save
 from stages.files.paths import RELIABILITY, RELIABILITY_PLOT
 from stages.files.reading import number, read_table
 from stages.running.errors import StageError
 from stages.running.runner import run
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
 from network.metrics import Bin, calibration_error
 

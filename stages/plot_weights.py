@@ -2,14 +2,14 @@
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stages.files.figures import new_figure, save
 from stages.files.paths import WEIGHTS, WEIGHTS_PLOT
 from stages.files.weights import load_network
 from stages.running.errors import StageError
 from stages.running.runner import run
+
+import numpy as np
+from numpy.typing import NDArray
 
 MOST_UNITS = 100
 GAP = 3  # pixels between two units

@@ -3,9 +3,6 @@
 import math
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stages.dataset import idx
 from stages.dataset.split import stratified_split
 from stages.files import paths, processed
@@ -14,6 +11,9 @@ from stages.running.errors import StageError
 from stages.running.runner import run
 from stages.settings.preprocess import Preprocess
 from stages.settings.section import load
+
+import numpy as np
+from numpy.typing import NDArray
 
 IMAGE_SHAPE = (28, 28)
 ROWS_AT_A_TIME = 1000

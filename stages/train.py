@@ -3,18 +3,19 @@
 import warnings
 from collections.abc import Iterator
 
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
-
 from stages.files import processed
 from stages.files.paths import HISTORY, TRAIN_METRICS
 from stages.files.weights import save_network
 from stages.files.writing import rounded, write_json, write_table
 from stages.running.errors import StageError
 from stages.running.runner import run
+from stages.settings.augment import Augment
 from stages.settings.model import Model
 from stages.settings.section import load
 from stages.settings.train import Train
+
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from network.training import DivergenceError, Epoch, Trainer
 
@@ -23,11 +24,11 @@ BAR = "epoch {n_fmt}/{total_fmt} |{bar}| {remaining}{postfix}"
 
 
 def main() -> None:
-    model, settings = load("model", Model), load("train", Train)
+    model, settings, augment = load("model", Model), load("train", Train), load("augment", Augment)
     classes = len(processed.load_classes())
     train, validation = (processed.load(name, classes) for name in ("train", "validation"))
 
-    options = {**model.model_dump(), **settings.model_dump(exclude={"threads"})}
+    options = model.model_dump() | augment.model_dump() | settings.model_dump(exclude={"threads"})
     try:
         trainer = Trainer(train, validation, classes=classes, **options)
     except ValueError as error:

@@ -1,1 +1,1 @@
-"""Helpers of the Makefile."""
+"""Commands that are run beside the pipeline."""

@@ -1,10 +1,9 @@
-"""Remove what a killed DVC has left, so that it can run again.
+"""Remove the incomplete files of a killed DVC, so that it can run again.
 
-DVC writes ``dvc.lock`` and its list of running commands in place, and refuses to start when it
-was killed in the midst, or when another process has got the id of one that was; and it stumbles
-over the empty folder of a run that it was about to note in its cache. None of these holds what
-could not be had again: results are in the cache.
-Ends with 0 if something was removed, and with 1 if there was nothing to mend.
+DVC writes ``dvc.lock`` and its list of running commands in place. It refuses to start if it was
+killed while writing, or if another process has got the id of one that was killed; and it fails on
+the empty folder of a run that it was about to record in its cache. None of these files is needed:
+results are in the cache. The exit code is 0 if something was removed, and 1 if nothing was.
 """
 
 import json
@@ -19,12 +18,12 @@ from voluptuous import Invalid
 
 
 def main() -> None:
-    """Remove what is in DVC's way, and say so."""
+    """Remove the files, and print their names."""
     mended = [path for path, check in CHECKS.items() if path.exists() and check(path)]
     mended += [path for path in RUNS.glob("*/*") if not any(path.iterdir())]
     for path in mended:
         path.rmdir() if path.is_dir() else path.unlink()
-        print(f"removed {path}, which a DVC that was killed had left behind")
+        print(f"removed {path}, left behind by a DVC that was killed")
     sys.exit(0 if mended else 1)
 
 
@@ -33,28 +32,28 @@ def is_no_lock(path: Path) -> bool:
     try:
         content: Any = yaml.safe_load(path.read_text())
         COMPILED_LOCKFILE_SCHEMA(content)
-    except (yaml.YAMLError, UnicodeDecodeError, Invalid):
+    except (yaml.YAMLError, ValueError, Invalid, RecursionError):
         return True
     return False
 
 
 def is_abandoned(path: Path) -> bool:
-    """Tell whether the list of running commands is cut off, or names none that runs."""
+    """Tell whether the list of running commands is malformed, or names only ended ones."""
     try:
         content: Any = json.loads(path.read_bytes())
-    except ValueError:
+        commands = [command for several in content.get("read", {}).values() for command in several]
+        commands += content.get("write", {}).values()
+        ids = {int(command["pid"]) for command in commands}
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):  # not DVC's format
         return True
-    commands = [command for several in content.get("read", {}).values() for command in several]
-    commands += content.get("write", {}).values()
-    ids = {command["pid"] for command in commands}
     running = sorted(filter(is_dvc, ids))
     if running:
-        print(f"error: DVC is at work here already, as process {running[0]}", file=sys.stderr)
+        print(f"error: DVC is running here already, as process {running[0]}", file=sys.stderr)
     return bool(ids) and not running
 
 
 def is_dvc(pid: int) -> bool:
-    """Tell whether the process is a DVC, and not another that has got its id."""
+    """Tell whether the process is a DVC, and not another with the id of an ended one."""
     try:
         return any(Path(word).name == "dvc" for word in psutil.Process(pid).cmdline())
     except psutil.Error:

@@ -7,15 +7,15 @@ import argparse
 import warnings
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
-
 from stages.files import processed
 from stages.files.figures import new_figure, save
 from stages.files.weights import load_network
 from stages.running.errors import StageError
 from stages.running.runner import run
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from network.loss import softmax
 from tools.pictures import center

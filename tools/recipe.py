@@ -1,6 +1,6 @@
 """Print a recipe as options of ``dvc exp run``: ``dvc exp run $(python -m tools.recipe fast)``.
 
-A recipe is a file in ``recipes/`` that holds some keys of ``params.yaml``.
+A recipe is a file in ``recipes/`` with some of the keys of ``params.yaml``.
 """
 
 import argparse
@@ -14,7 +14,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def main() -> None:
-    """Read the name, and print the options on one line."""
+    """Print the options of a recipe on one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.recipe", description=__doc__)
     parser.add_argument("name", choices=sorted(path.stem for path in RECIPES.glob("*.yaml")))
     content = yaml.safe_load((RECIPES / f"{parser.parse_args().name}.yaml").read_text())
@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def overrides(content: dict[str, dict[str, Any]]) -> list[str]:
-    """Write each key as ``section.key=value``, without blanks."""
+    """Write each key as ``section.key=value``, without spaces."""
     return [
         f"{section}.{key}={json.dumps(value, separators=(',', ':')).strip(chr(34))}"
         for section, keys in content.items()

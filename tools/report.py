@@ -1,4 +1,4 @@
-"""Write one HTML page that sets the workspace beside a revision, and opens without a network.
+"""Write one HTML page that compares the workspace with a revision, and opens without a network.
 
 ``python -m tools.report`` compares with the last commit, ``python -m tools.report NAME`` with any
 other commit, branch, tag or experiment.
@@ -12,10 +12,6 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import dvc.api
-from dvc.exceptions import DvcException, PathMissingError
-from scmrepo.exceptions import SCMError
-
 from stages.files.paths import (
     CONFUSION_PLOT,
     LOSS_PLOT,
@@ -24,16 +20,21 @@ from stages.files.paths import (
     RELIABILITY_PLOT,
     WEIGHTS_PLOT,
 )
+from stages.files.writing import replacing
+
+import dvc.api
+from dvc.exceptions import DvcException, PathMissingError
+from scmrepo.exceptions import SCMError
 
 PAGE = Template((Path(__file__).with_suffix(".html")).read_text())
 HEADLINES = ("test.accuracy", "test.errors", "test.loss", "validation.accuracy")
 PICTURES = {
-    LOSS_PLOT: "Loss and accuracy over the epochs",
-    CONFUSION_PLOT: "Which classes are taken for which",
-    RELIABILITY_PLOT: "How often it is right against how sure it is",
+    LOSS_PLOT: "Loss and accuracy per epoch",
+    CONFUSION_PLOT: "Confusion matrix",
+    RELIABILITY_PLOT: "Accuracy against confidence",
     PREDICTIONS_PLOT: "Predictions",
     MISTAKES_PLOT: "Mistakes",
-    WEIGHTS_PLOT: "What the first layer looks for",
+    WEIGHTS_PLOT: "Weights of the first layer",
 }
 
 Figures = dict[str, Any]
@@ -42,19 +43,25 @@ Figures = dict[str, Any]
 def main() -> None:
     """Read both sides, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tools.report", description=__doc__)
-    parser.add_argument("revision", nargs="?", default="HEAD", help="what to compare with")
+    parser.add_argument(
+        "revision", nargs="?", default="HEAD", help="commit, branch, tag or experiment"
+    )
     parser.add_argument("--output", type=Path, default=Path("report.html"))
     arguments = parser.parse_args()
     try:
         page = render(arguments.revision)
     except (DvcException, SCMError) as error:
         sys.exit(f"error: {arguments.revision}: {error}")
-    arguments.output.write_text(page, encoding="utf-8")
+    try:
+        with replacing(arguments.output) as file:
+            file.write(page.encode())
+    except OSError as error:
+        sys.exit(f"error: {arguments.output}: {error.strerror}")
     print(f"{arguments.output}: the workspace against {arguments.revision}")
 
 
 def render(revision: str) -> str:
-    """Fill the page's template."""
+    """Return the page."""
     before, after = (read_metrics(side) for side in (revision, None))
     old, new = (flatten(dvc.api.params_show(rev=side)) for side in (revision, None))
     changed = {key: old.get(key) for key in old | new if old.get(key) != new.get(key)}
@@ -78,7 +85,7 @@ def read_metrics(revision: str | None) -> Figures:
 
 
 def flatten(content: Any, prefix: str = "") -> Figures:
-    """Name every value by the keys that lead to it, with dots between."""
+    """Name every value by its keys, joined with dots."""
     if not isinstance(content, dict):
         return {prefix: content}
     return {
@@ -89,15 +96,15 @@ def flatten(content: Any, prefix: str = "") -> Figures:
 
 
 def card(name: str, before: Figures, after: Figures) -> str:
-    """Show one figure large, with its change."""
+    """Return one figure in large type, with its change."""
     return (
         f"<div class=card><span>{escape(name)}</span><b>{show(after.get(name))}</b>"
-        f"<span>{show_change(before.get(name), after.get(name)) or 'unchanged'}</span></div>"
+        f"<span>{show_change(before.get(name), after.get(name)) or 'no change'}</span></div>"
     )
 
 
 def table(before: Figures, after: Figures, *, change: bool = False) -> str:
-    """Set two sides beside each other, name by name."""
+    """Return a table of two sides, a row per name."""
     heads = ["", "revision", "workspace", *(["change"] if change else [])]
     rows = [
         [
@@ -114,23 +121,25 @@ def table(before: Figures, after: Figures, *, change: bool = False) -> str:
 
 
 def show(value: Any) -> str:
-    """Write a value, or a dash for none."""
+    """Format a value, or a dash for none."""
     if value is None:
         return "–"
     return f"{value:.6g}" if isinstance(value, float) else escape(str(value))
 
 
 def show_change(before: Any, after: Any) -> str:
-    """Write by how much a number has changed; nothing if it has not."""
+    """Format the change of a number; empty if there is none."""
+    if before is None or after is None:
+        return "" if before is after else "new" if before is None else "removed"
     numbers = isinstance(before, int | float) and isinstance(after, int | float)
     return f"{after - before:+.4g}" if numbers and after != before else ""
 
 
 def pair(path: Path, title: str, revision: str) -> str:
-    """Show a picture of both sides, or once if it is the same."""
+    """Return a picture of both sides, or once if it is the same."""
     try:
         before = dvc.api.read(str(path), rev=revision, mode="rb")
-    except (PathMissingError, FileNotFoundError):  # by what the revision has of the path
+    except (PathMissingError, FileNotFoundError):  # depending on the folders that the revision has
         before = None
     after = path.read_bytes() if path.exists() else None
     sides = {"both": after} if before == after else {revision: before, "workspace": after}
@@ -139,7 +148,7 @@ def pair(path: Path, title: str, revision: str) -> str:
 
 
 def figure(side: str, picture: bytes, title: str) -> str:
-    """Embed a picture."""
+    """Return a picture, embedded."""
     source = base64.b64encode(picture).decode()
     label = f"{escape(title)}: {escape(side)}"
     return (

@@ -8,14 +8,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from stages.files.paths import PARAMETERS
+from stages.settings.augment import Augment
 from stages.settings.download import Download
 from stages.settings.model import Model
 from stages.settings.plot import Plot
 from stages.settings.preprocess import Preprocess
 from stages.settings.train import Train
+
+from pydantic import BaseModel
 
 SCHEMA = Path("params.schema.json")
 
@@ -26,6 +27,7 @@ class Parameters(BaseModel):
     download: Download
     preprocess: Preprocess
     model: Model
+    augment: Augment
     train: Train
     plot: Plot
 
@@ -46,8 +48,9 @@ def schema() -> dict[str, Any]:
 
 
 def comments(section: str) -> dict[str, str]:
-    """Return what ``params.yaml`` says of each key of a section."""
-    lines = PARAMETERS.read_text().partition(f"\n{section}:\n")[2].partition("\n\n")[0]
+    """Return the comment on each key of a section of ``params.yaml``."""
+    text = PARAMETERS.read_text(encoding="utf-8")
+    lines = re.split(rf"^{section}:", text, flags=re.MULTILINE)[1].partition("\n\n")[0]
     return dict(re.findall(r"^  (\w+): .*?  # (.+)$", lines, flags=re.MULTILINE))
 
 

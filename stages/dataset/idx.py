@@ -9,10 +9,10 @@ import math
 import struct
 from pathlib import Path
 
+from stages.running.errors import StageError
+
 import numpy as np
 from numpy.typing import NDArray
-
-from stages.running.errors import StageError
 
 
 def read(path: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -19,14 +19,14 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from stages.dataset.datasets import RawFile
+from stages.files.writing import replacing
+
 import requests
 from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ProtocolError
-
-from stages.dataset.datasets import RawFile
-from stages.files.writing import replacing
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -1,13 +1,26 @@
-"""The style of every picture, and how one is saved."""
+"""The style of every picture, and how one is saved.
 
+A picture depends on nothing outside of this project and its packages: not on a user's matplotlibrc
+or backend, nor on the fonts of the machine. Import this module before Matplotlib.
+"""
+
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-from matplotlib.figure import Figure
-
 from stages.files.writing import replacing
 
+os.environ["MPLBACKEND"] = "agg"
+os.environ["MATPLOTLIBRC"] = os.devnull
+if Path("matplotlibrc").exists():  # Matplotlib reads it first, and fails if it is malformed
+    sys.exit("error: matplotlibrc: must not be in this folder, pictures have a style of their own")
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+
+FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")  # in Matplotlib's package
 STYLE: Any = {
     "figure.dpi": 150,
     "figure.constrained_layout.use": True,
@@ -23,10 +36,18 @@ STYLE: Any = {
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, its size in inches, whatever a user's own matplotlibrc says."""
+    """Return an empty figure; its size is in inches."""
     matplotlib.rcdefaults()
     matplotlib.rcParams.update(STYLE)
+    fontManager.ttflist.clear()
+    for font in FONTS:
+        fontManager.addfont(Path(matplotlib.get_data_path(), "fonts/ttf", font))
     return Figure(figsize=(width, height))
+
+
+def literal(text: str) -> str:
+    """Return text to be shown as it is: between two dollar signs Matplotlib expects mathematics."""
+    return text.replace("$", r"\$")
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stages.files.paths import CLASSES, PROCESSED
 from stages.files.reading import read_json, read_npy
 from stages.running.errors import StageError
+
+import numpy as np
+from numpy.typing import NDArray
 
 ROWS_CHECKED = 10_000  # at a time, so that memory stays bounded
 

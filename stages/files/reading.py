@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stages.running.errors import StageError
+
 import numpy as np
 from numpy.typing import NDArray
-
-from stages.running.errors import StageError
 
 
 @contextmanager

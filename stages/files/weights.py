@@ -1,11 +1,11 @@
 """The weights that ``train`` writes, from which the network is rebuilt."""
 
-import numpy as np
-
 from stages.files.paths import WEIGHTS
 from stages.files.reading import read_npz
 from stages.files.writing import replacing
 from stages.running.errors import StageError
+
+import numpy as np
 
 from network.model import Network
 

@@ -137,7 +137,7 @@ def verify(path: Path) -> None:
         relative = Path(file).relative_to(root).as_posix()
         if relative not in modules:
             raise CodeError(f"{relative}: imported, but by no import statement of the stage")
-        if fingerprint(Path(file).read_bytes()) != modules[relative]:
+        if _current(Path(file)) != modules[relative]:
             raise CodeError(f"{relative}: changed while the pipeline ran; run it again")
     for name, expected in packages.items():
         if _installed(name) != expected:
@@ -282,6 +282,14 @@ def _is_own(file: str, root: str) -> bool:
     environment = f"{sys.prefix}{os.sep}"
     installed = environment.startswith(root) and file.startswith(environment)
     return file.startswith(root) and not installed
+
+
+def _current(path: Path) -> str | None:
+    """Return the fingerprint of a file, or None if by now it is gone or not valid Python."""
+    try:
+        return fingerprint(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return None
 
 
 def _installed(distribution: str) -> str:

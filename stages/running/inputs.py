@@ -1,7 +1,8 @@
 """Notice that a data file or a setting has changed while a stage ran on it.
 
 DVC hashes the inputs of a stage when the stage has ended, and would record an edit made in the
-meantime as the input that the results came from. Modules are not inputs: ``code_key`` proves them.
+meantime as the input that the results came from. The modules of a stage are proven by ``code_key``;
+they are inputs of the stage ``code`` alone.
 """
 
 import os
@@ -27,10 +28,16 @@ class Version(NamedTuple):
 
 
 class Inputs:
-    """The files below the current folder that the process opens for reading from now on."""
+    """The files below the current folder that the process opens for reading from now on.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    modules : whether Python's modules count
+    """
+
+    def __init__(self, *, modules: bool) -> None:
         self._folder = Path.cwd()
+        self._left_out = () if modules else (".py", ".pyc")
         self._read: dict[str, Version | None] = {}
         sys.addaudithook(self._listen)
 
@@ -44,7 +51,7 @@ class Inputs:
             path, _, flags = arguments
             if isinstance(path, str | Path) and not flags & (os.O_WRONLY | os.O_RDWR):
                 file = Path(path).absolute()
-                if file.is_relative_to(self._folder) and file.suffix not in (".py", ".pyc"):
+                if file.is_relative_to(self._folder) and file.suffix not in self._left_out:
                     name = str(file.relative_to(self._folder))
                     self._read.setdefault(name, _version(path))
 

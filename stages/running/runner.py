@@ -38,17 +38,27 @@ def run_under_dvc(main: Callable[[], None], stage: str) -> None:
         if the code or an input is not the one that DVC will record
     """
     exit_with_dvc()
-    inputs = Inputs()
+    inputs = Inputs(modules=stage == "code")
     main()
     if changed := inputs.changed():
         raise StageError(
             "\n".join(f"{path}: changed while the stage ran; run it again" for path in changed)
         )
-    if stage == "code":
-        return
+    if stage != "code":
+        prove_code(stage)
+
+
+def prove_code(stage: str) -> None:
+    """Check that this process has imported the code that is recorded for the stage.
+
+    Raises
+    ------
+    StageError
+        if it has not; the record is then removed, so that DVC runs the stage ``code`` again
+    """
     record = CODE / f"{stage}.json"
     try:
         verify(record)
     except CodeError as error:
-        record.unlink(missing_ok=True)  # so that DVC runs `code` again
+        record.unlink(missing_ok=True)
         raise StageError(str(error)) from None

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-
 from stages.dataset.datasets import DATASETS
 from stages.settings.section import Section
+
+from pydantic import AfterValidator, Field
 
 
 def _known(name: str) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
-
 from stages.settings.section import Section
+
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 

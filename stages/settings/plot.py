@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
-
 from stages.settings.section import Section
+
+from pydantic import Field
 
 
 class Plot(Section):

@@ -1,8 +1,8 @@
 """Section ``preprocess``."""
 
-from pydantic import Field
-
 from stages.settings.section import Section
+
+from pydantic import Field
 
 
 class Preprocess(Section):

@@ -10,14 +10,14 @@ from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, TypeVar
 
+from stages.files.paths import PARAMETERS
+from stages.running.errors import StageError
+from stages.running.inputs import use_part
+
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
-
-from stages.files.paths import PARAMETERS
-from stages.running.errors import StageError
-from stages.running.inputs import use_part
 
 
 class Section(BaseModel):

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
-
 from stages.settings.section import Section
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from network.optimizer import OptimizerName
 from network.schedule import ScheduleName

@@ -1,0 +1,211 @@
+"""Deformed images: each pixel takes its value from a place that is moved at random.
+
+The pixel at u = (x, y), in pixels from the centre of an image, x to the right and y downwards,
+takes the value that the image has at
+
+    p(u) = A u + t + D(u),
+
+where A rotates, scales and shears, t shifts, and D is a smooth random field. A network that sees
+each image deformed anew in each epoch learns that none of this changes a label.
+Source: Simard, Steinkraus & Platt, "Best Practices for Convolutional Neural Networks Applied to
+Visual Document Analysis", ICDAR 2003, section 2.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from network.arrays import Floats
+
+NODES = 7
+
+
+class Deformation:
+    """Deforms each image by an affine map and a field of its own, drawn at random.
+
+    p is linear in A, t and the values that D has at the nodes of a grid. So the places of all
+    pixels are one matrix product: these numbers, drawn for each image, with a fixed basis.
+
+    Numbers are drawn in the order of the images. The same calls give the same bytes, and other
+    blocks of the same images the same images but for rounding.
+
+    Parameters
+    ----------
+    pixels : side * side
+    generator : the deformation's own
+    rotation : in degrees; the angle is uniform in ± rotation
+    scale : width and height are scaled by exp(s), each s uniform in ± scale
+    shear : x changes by y times a factor that is uniform in ± shear
+    shift : in pixels; x and y change by numbers uniform in ± shift
+    elastic : in pixels, the standard deviation of D in x and in y, at every pixel
+
+    Raises
+    ------
+    ValueError
+        if the number of pixels is not a square
+    """
+
+    BLOCK_ROWS = 32
+
+    def __init__(
+        self,
+        pixels: int,
+        generator: np.random.Generator,
+        *,
+        rotation: float = 0,
+        scale: float = 0,
+        shear: float = 0,
+        shift: float = 0,
+        elastic: float = 0,
+    ) -> None:
+        side = math.isqrt(pixels)
+        if side * side != pixels:
+            raise ValueError(f"images: must be square, have {pixels} pixels")
+        limits = [math.radians(rotation), scale, scale, shear, shift, shift]
+        self._limits = np.array(limits, np.float32)
+        # a number that is uniform in ±√3 has the variance 1
+        self._elastic = np.float32(math.sqrt(3) * elastic)
+        self._generator = generator
+        self._nodes = NODES**2 if elastic else 0
+        self._basis = np.concatenate([affine_basis(side), elastic_basis(side)[: self._nodes]])
+        self._sampling = BilinearSampling(self.BLOCK_ROWS, side)
+        self._places = np.empty((2, self.BLOCK_ROWS, pixels), np.float32)
+
+    def __call__(self, images: Floats, out: Floats | None = None) -> Floats:
+        """Deform each image anew.
+
+        Parameters
+        ----------
+        images : (n, side * side), float32 in [0, 1], row after row of each image
+        out : of the same shape and type, which is written and returned; ``images`` itself may be
+
+        Returns
+        -------
+        (n, side * side), float32 in [0, 1]; outside its frame an image is 0
+        """
+        deformed = np.empty_like(images) if out is None else out
+        # few at a time, so that the arrays on the way stay in the processor's cache
+        for start in range(0, len(images), self.BLOCK_ROWS):
+            block = slice(start, start + self.BLOCK_ROWS)
+            places = self._places[:, : len(images[block])]
+            np.matmul(self._draw(places.shape[1]), self._basis, places)
+            self._sampling(images[block], places, deformed[block])
+        return deformed
+
+    def _draw(self, n: int) -> Floats:
+        """Draw A, t and the values of D at the nodes, as factors of the basis: (2, n, basis)."""
+        draws = 2 * self._generator.random((n, 6 + 2 * self._nodes), np.float32) - 1
+        angle, a, b, shear, *shift = (self._limits * draws[:, :6]).T
+        maps = affine_maps(angle, np.exp(a), np.exp(b), shear, shift)
+        field = self._elastic * draws[:, 6:].reshape(n, 2, self._nodes)
+        return np.concatenate([maps, field.swapaxes(0, 1)], axis=2)
+
+
+def affine_maps(
+    angle: Floats, width: Floats, height: Floats, shear: Floats, shift: Sequence[Floats]
+) -> Floats:
+    """Return the rows of [A t], for x and for y, of n maps: (2, n, 3).
+
+    A = R(angle) [[1, shear], [0, 1]] diag(width, height), with the rotation R, and t = shift.
+
+    Parameters
+    ----------
+    angle, width, height, shear : (n,), the angle in radians
+    shift : x and y, each (n,)
+    """
+    cos, sin = np.cos(angle), np.sin(angle)
+    rows = [
+        [cos * width, (cos * shear - sin) * height, shift[0]],
+        [sin * width, (sin * shear + cos) * height, shift[1]],
+    ]
+    return np.array(rows).swapaxes(1, 2)
+
+
+def affine_basis(side: int) -> Floats:
+    """Return x, y and 1 at every pixel: (3, side * side), float32."""
+    centred = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
+    return np.stack(
+        [np.tile(centred, side), np.repeat(centred, side), np.ones(side**2, np.float32)]
+    )
+
+
+def elastic_basis(side: int) -> Floats:
+    """Return the share of each node of a grid in D, at every pixel: (nodes, side * side), float32.
+
+    D(u) = Σ_nodes B(u) r / √Σ_nodes B(u)², with a random number r at each node and
+    B(u) = exp(-|u - node|² / 2 d²), d being the distance between nodes. So D has the variance of r
+    everywhere. In 28 × 28 pixels d is 4, and this is the field of Simard et al., who draw a number
+    at each pixel and spread it by a Gaussian of 4 pixels, at a sixteenth of the numbers.
+    """
+    distance = side / NODES
+    pixels = np.arange(side, dtype=np.float32)[:, None]
+    nodes = (np.arange(NODES, dtype=np.float32) + 0.5) * distance - 0.5
+    spread = np.exp(-(((pixels - nodes) / distance) ** 2) / 2)  # along one axis
+    spread /= np.linalg.norm(spread, axis=1, keepdims=True)
+    basis: Floats = np.einsum("yj,xi->jiyx", spread, spread).reshape(NODES**2, side**2)
+    return basis
+
+
+class BilinearSampling:
+    """The values of images at places between their pixels.
+
+    At (x, y) with the fractions f of x and g of y, between pixels a, b above and c, d below, it is
+
+        (1 - g) ((1 - f) a + f b) + g ((1 - f) c + f d),
+
+    which is never outside [0, 1] if the pixels are not, even when rounded.
+
+    Parameters
+    ----------
+    rows : the most images in a call
+    side : of an image, in pixels
+    """
+
+    def __init__(self, rows: int, side: int) -> None:
+        self._side, self._width = side, side + 3  # one zero before, two behind
+        self._padded = np.zeros((rows, self._width, self._width), np.float32)
+        self._starts = self._width**2 * np.arange(rows)[:, None]
+        self._floors = np.empty((2, rows, side**2), np.float32)
+        self._rests = np.empty_like(self._floors)
+        self._indices = np.empty((rows, side**2), np.intp)
+        self._neighbours = np.empty((4, rows, side**2), np.float32)
+
+    def __call__(self, images: Floats, places: Floats, out: Floats) -> None:
+        """Write the values of the images at the places.
+
+        Parameters
+        ----------
+        images : (n, side * side), float32
+        places : (2, n, side * side), float32, x and y from the centre of an image; overwritten
+        out : (n, side * side), float32
+        """
+        n, width = len(images), self._width
+        self._padded[:n, 1:-2, 1:-2] = images.reshape(n, self._side, self._side)
+        floors, rests, indices = self._floors[:, :n], self._rests[:, :n], self._indices[:n]
+        np.add(places, np.float32((self._side + 1) / 2), places)
+        np.clip(places, 0, self._side + 1, places)
+        np.floor(places, floors)
+        fractions = np.subtract(places, floors, places)
+        np.subtract(1, fractions, rests)
+
+        columns, rows = floors
+        np.multiply(rows, width, rows)
+        np.add(rows, columns, rows)
+        indices[:] = rows  # exact: below 2²⁴
+        np.add(indices, self._starts[:n], indices)
+        pixels = self._padded.reshape(-1)
+        a, b, c, d = (
+            # the default mode would go through a copy, to leave `out` alone if an index were wrong
+            pixels[offset:].take(indices, out=neighbour[:n], mode="clip")
+            for offset, neighbour in zip((0, 1, width, width + 1), self._neighbours, strict=True)
+        )
+
+        (f, g), (f_rest, g_rest) = fractions, rests
+        for left, right in ((a, b), (c, d)):
+            np.multiply(left, f_rest, left)
+            np.multiply(right, f, right)
+            np.add(left, right, left)
+        np.multiply(a, g_rest, a)
+        np.multiply(c, g, c)
+        np.add(a, c, out)

@@ -1,0 +1,15 @@
+"""Section ``augment``."""
+
+from stages.settings.section import Section
+
+from pydantic import Field
+
+
+class Augment(Section):
+    """The deformation of the training images, anew in each epoch; none where all are 0."""
+
+    rotation: float = Field(default=0, ge=0, le=180)
+    scale: float = Field(default=0, ge=0, le=2)
+    shear: float = Field(default=0, ge=0, le=2)
+    shift: float = Field(default=0, ge=0, le=28)
+    elastic: float = Field(default=0, ge=0, le=28)

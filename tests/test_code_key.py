@@ -1,0 +1,264 @@
+"""Fingerprints of modules, import closures, and the proof at the end of a stage."""
+
+import ast
+import io
+import json
+import subprocess
+import sys
+import tokenize
+from importlib.metadata import version
+from pathlib import Path
+
+from stages.running.code_key import CodeError, Project, check_lock, fingerprint
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SOURCES = [path.read_text() for path in sorted(ROOT.glob("[ns]t*/**/*.py"))]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 1", "x = 1  # one\n\n# more\n"),
+        ("def f():\n    return 1\n", 'def f():\n    """Return it."""\n\n    return 1\n'),
+        ("class A:\n    x = 1\n", 'class A:\n    "A" " class"\n    x = 1\n'),
+        ("async def f():\n    pass", "async def f():\n    '''f'''\n    pass\n"),
+        ("x = 1\n", '"""Module."""\n\nx = 1\n'),
+        ("x = 1\n", "'Module.'; x = 1\n"),
+        ("x = (1,\n     2)\n", "x = (1, 2)  # a pair\n"),
+        ('x = "#"\r\ny = 2\r\n', 'x = "#"\ny = 2\n'),
+        ("ü = 1\n", '"ü"\nü = 1  # ü\n'),
+    ],
+)
+def test_layout_does_not_count(one: str, other: str) -> None:
+    assert fingerprint(one.encode()) == fingerprint(other.encode())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (b"x = 1", b"x = 2"),
+        (b"x = 1 \\\n\n-1", b"x = 1 \\\n-1"),
+        (b"if x:\n    y = 1\nz = 2", b"if x:\n    y = 1\n    z = 2"),
+        (b'def f(): "doc"\nx = 1', b"def f(): x = 1"),
+        (b'x = f"{a}#{b}"', b'x = f"{a}#{c}"'),
+        (b'x = f"""\n\n{a}"""', b'x = f"""\n{a}"""'),
+        (b'x = """a\n\nb"""', b'x = """a\nb"""'),
+        (b'x = """a # b"""', b'x = """a"""'),
+        (b"x = 'a' 'b'", b"x = 'a', 'b'"),
+        (b"# coding: latin-1\nx = '\xe9'", b"# coding: cp1251\nx = '\xe9'"),
+    ],
+)
+def test_code_counts(one: bytes, other: bytes) -> None:
+    assert ast.dump(ast.parse(one)) != ast.dump(ast.parse(other))
+    assert fingerprint(one) != fingerprint(other)
+
+
+def test_the_fingerprint_is_the_same_on_every_python() -> None:
+    source = (
+        'def f(x):\n    """Doc."""\n    return f"{x!r:>{10}} {{}}" + \'a\' "b"  # c\n\n\ny = f(1)\n'
+    )
+    assert fingerprint(source.encode()) == "b4b2513de4b00da01c658a0f988a3bde"
+
+
+@given(st.sampled_from(SOURCES), st.data())
+def test_a_comment_or_a_blank_line_anywhere_does_not_count(
+    source: str, data: st.DataObject
+) -> None:
+    ends = [
+        token.start
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type in (tokenize.NEWLINE, tokenize.NL)
+    ]
+    lines = source.splitlines(keepends=True)
+    for line, column in data.draw(st.lists(st.sampled_from(ends), max_size=5)):
+        text = lines[line - 1]
+        lines[line - 1] = f"{text[:column]} # {data.draw(st.text('abc#', max_size=3))}\n\n"
+    assert fingerprint("".join(lines).encode()) == fingerprint(source.encode())
+
+
+@given(st.sampled_from(SOURCES), st.data())
+def test_a_changed_token_counts(source: str, data: st.DataObject) -> None:
+    words = [
+        token
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type in (tokenize.NAME, tokenize.OP, tokenize.NUMBER)
+    ]
+    if not words:
+        return
+    token = data.draw(st.sampled_from(words))
+    lines = source.splitlines(keepends=True)
+    line, column = token.start
+    text = lines[line - 1]
+    changed = {tokenize.OP: "@", tokenize.NUMBER: "77"}.get(token.type, f"{token.string}_")
+    lines[line - 1] = text[:column] + changed + text[token.end[1] :]
+    assume_valid("".join(lines))
+    assert fingerprint("".join(lines).encode()) != fingerprint(source.encode())
+
+
+def assume_valid(source: str) -> None:
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        assume(False)
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    return root
+
+
+FOREIGN = {
+    "app/__init__.py": "",
+    "app/run.py": "from . import parts\nfrom .tools.deep import f\nimport numpy.linalg",
+    "app/parts.py": "def late():\n    from app import lazy\nx = 1",
+    "app/lazy.py": "",
+    "app/tools/__init__.py": "from ..up import x",
+    "app/tools/deep.py": "import space.inner.leaf as leaf\nf = 1",
+    "app/up.py": "x = 1\nif TYPE_CHECKING:\n    import app.typed\nelse:\n    import app.untyped",
+    "app/typed.py": "",
+    "app/untyped.py": "",
+    "app/unused.py": "",
+    "app/__main__.py": "import app.up",
+    "space/inner/leaf.py": "",
+    "scripts/draw.py": "import helper\nimport space.inner",
+    "scripts/helper.py": "import library",
+    "src/library/__init__.py": "",
+}
+
+
+def modules(root: Path, stage: str) -> set[str]:
+    project = Project(root, {"numpy": ["numpy"]}, [root, root / "src"])
+    return set(project.record(stage)["modules"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        (
+            "app.run",
+            "app/__init__ app/run app/parts app/lazy app/tools/__init__ app/tools/deep app/up"
+            " app/untyped space/inner/leaf",
+        ),
+        ("app", "app/__init__ app/__main__ app/up app/untyped"),
+        ("app.parts", "app/__init__ app/parts app/lazy"),
+        ("scripts/draw.py", "scripts/draw scripts/helper src/library/__init__"),
+    ],
+)
+def test_the_closure_follows_every_import(stage: str, expected: str, tmp_path: Path) -> None:
+    assert modules(write(tmp_path, FOREIGN), stage) == {f"{name}.py" for name in expected.split()}
+
+
+def test_the_closure_holds_every_module_that_python_loads(tmp_path: Path) -> None:
+    """Python itself loads the package, and each name is compared with what it has loaded."""
+    root = write(tmp_path, FOREIGN)
+    code = "import app.run, app.parts, sys; app.parts.late(); print(*sys.modules)"
+    typing = {"TYPE_CHECKING": ""}
+    write(root, {"sitecustomize.py": "import builtins\nbuiltins.TYPE_CHECKING = False"})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env={"PYTHONPATH": str(root), **typing},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {name for name in done.stdout.split() if name.partition(".")[0] in ("app", "space")}
+    recorded = {
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for name in modules(root, "app.run")
+    }
+    assert loaded - {"space", "space.inner"} == recorded
+
+
+def test_versions_are_recorded_where_the_package_is_imported(tmp_path: Path) -> None:
+    project = Project(write(tmp_path, FOREIGN), {"numpy": ["numpy"]}, [])
+    assert project.record("app.run")["packages"] == {"numpy": version("numpy")}
+    assert project.record("app.up")["packages"] == {}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, r"^app.run: no such module or script$"),
+        ({"app/run.py": "x = ("}, r"^app/run.py: line 1: not valid Python: '\(' was never closed"),
+        ({"app/run.py": "x = '\0'"}, r"^app/run.py: not valid Python: source code .* null bytes"),
+        ({"app/run.py": "import a", "a.py": "é = \xff"}, None),
+        ({"app/run.py": "import absent_package"}, r"^absent-distribution: is not installed$"),
+    ],
+)
+def test_an_error_names_the_file(
+    files: dict[str, str], message: str | None, tmp_path: Path
+) -> None:
+    project = Project(write(tmp_path, files), {"absent_package": ["absent-distribution"]})
+    if message is None:
+        (tmp_path / "a.py").write_bytes(b"x = '\xff'")
+        message = r"^a.py: .*not valid Python: "
+    with pytest.raises(CodeError, match=message):
+        project.record("app.run")
+
+
+def test_an_installed_version_must_be_the_locked_one(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    record = {"modules": {}, "packages": {"numpy": version("numpy")}}
+    lock.write_text(f"# lock\nnumpy=={version('numpy')} ; python_version >= '3' \\\n  --hash=x\n")
+    check_lock(record, lock)
+    lock.write_text("NumPy==0.1\nother==2\n")
+    with pytest.raises(CodeError, match=r"lock.txt: names numpy 0.1, but .* is installed"):
+        check_lock(record, lock)
+
+
+VERIFY = """
+import pathlib, sys
+sys.path.insert(0, {folder!r})
+import code_key
+def edit(text):
+    open("app/parts.py", "a").write(text)
+{before}
+try:
+    code_key.verify(pathlib.Path("key.json"))
+except code_key.CodeError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [
+        ("import app.parts", ""),
+        ("import app.parts, json, pathlib", ""),
+        ("import app.unused", "app/unused.py: imported, but by no import statement of the stage"),
+        ("import app.parts; edit(' or 2')", "app/parts.py: changed while the pipeline ran; run"),
+        ("import app.parts; edit('(')", "app/parts.py: changed while the pipeline ran; run"),
+        (
+            "import app.parts, os; os.remove('app/parts.py')",
+            "app/parts.py: changed while the pipeline ran; run it again",
+        ),
+        ("import app.parts; edit('  # x')", ""),
+        ("sys.path.insert(0, 'other'); import app.parts", "other/app/__init__.py: imported"),
+        ("open('key.json', 'w').write('[]')", "key.json: no record of a stage's code"),
+        (
+            "import json; r = json.load(open('key.json')); r['packages'] = {'numpy': '0.1'};"
+            "json.dump(r, open('key.json', 'w'))",
+            f"numpy: version {version('numpy')} is installed, must be 0.1",
+        ),
+    ],
+)
+def test_the_end_of_a_stage_is_proven(before: str, message: str, tmp_path: Path) -> None:
+    root = write(tmp_path, FOREIGN)
+    write(root, {"other/app/__init__.py": "", "other/app/parts.py": ""})
+    record = Project(root, {}).record("app.parts")
+    (root / "key.json").write_text(json.dumps(record))
+    code = VERIFY.format(folder=str(ROOT / "stages/running"), before=before)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.stderr.startswith(message)
+    assert bool(done.returncode) == bool(message)
+    assert done.stderr.count("\n") <= 1

@@ -1,0 +1,236 @@
+"""Deformed images: known maps of known images, and what holds for every map."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from network.arrays import Floats
+from network.deformation import (
+    BilinearSampling,
+    Deformation,
+    affine_basis,
+    affine_maps,
+    elastic_basis,
+)
+
+SIDE = 28
+STRONG = {"rotation": 15, "scale": 0.15, "shear": 0.25, "shift": 1.6, "elastic": 1.0}
+
+parameters = st.fixed_dictionaries(
+    {
+        "rotation": st.floats(0, 180),
+        "scale": st.floats(0, 2),
+        "shear": st.floats(0, 2),
+        "shift": st.floats(0, 100),
+        "elastic": st.floats(0, 100),
+    }
+)
+
+
+def noise(n: int, side: int, seed: int = 0) -> Floats:
+    """Images of random pixels, many of them 0 or 1."""
+    values = np.random.default_rng(seed).uniform(-1, 2, (n, side * side))
+    return values.clip(0, 1).astype(np.float32)
+
+
+def blobs(n: int, deviation: float, seed: int = 0) -> Floats:
+    """Images of three Gaussian spots, away from the border."""
+    centres = np.random.default_rng(seed).uniform(9.5, 17.5, (n, 3, 1, 2))
+    grid = np.stack(np.divmod(np.arange(SIDE**2), SIDE), axis=-1)
+    squares = ((grid - centres) ** 2).sum(axis=-1)
+    values: Floats = np.exp(-squares / 2 / deviation**2).sum(axis=1).astype(np.float32) / 3
+    return values
+
+
+def mapped(images: Floats, **known: float) -> Floats:
+    """The images under one known affine map."""
+    n, side = len(images), round(images.shape[1] ** 0.5)
+    names = {"angle": 0, "width": 1, "height": 1, "shear": 0, "x": 0, "y": 0}
+    values = [np.full(n, known.get(name, default), np.float32) for name, default in names.items()]
+    angle, width, height, shear, *shift = values
+    maps = affine_maps(angle, width, height, shear, shift)
+    out = np.empty_like(images)
+    BilinearSampling(n, side)(images, maps @ affine_basis(side), out)
+    return out
+
+
+def places(n: int, **limits: float) -> Floats:
+    """p(u) of n deformations at pixels near the centre: (n, 2, pixels).
+
+    Bilinear sampling is exact where values rise by the same step from pixel to pixel, so that a
+    ramp from left to right shows x, and one from top to bottom y.
+    """
+    x, y, _ = affine_basis(SIDE)
+    shown = []
+    for ramp in (x, y):
+        deformation = Deformation(SIDE**2, np.random.default_rng(0), **limits)
+        values = deformation(np.tile(ramp / SIDE + np.float32(0.5), (n, 1)))
+        shown.append((values - 0.5) * SIDE)
+    return np.stack(shown, axis=1)[:, :, near_centre()]
+
+
+def near_centre() -> NDArray[np.bool_]:
+    x, y, _ = affine_basis(SIDE)
+    near: NDArray[np.bool_] = np.maximum(abs(x), abs(y)) < 5
+    return near
+
+
+@settings(deadline=None)
+@given(n=st.integers(0, 70), side=st.integers(1, 40), seed=st.integers(0, 100))
+def test_nothing_asked_for_is_the_identity(n: int, side: int, seed: int) -> None:
+    images = noise(n, side, seed)
+    assert (Deformation(side * side, np.random.default_rng(seed))(images) == images).all()
+
+
+@settings(deadline=None)
+@given(
+    parameters=parameters, n=st.integers(0, 70), side=st.integers(1, 40), seed=st.integers(0, 100)
+)
+def test_any_deformation_gives_images(
+    parameters: dict[str, float], n: int, side: int, seed: int
+) -> None:
+    images = noise(n, side, seed)
+    before = images.copy()
+    deformed = Deformation(side * side, np.random.default_rng(seed), **parameters)(images)
+    assert deformed.shape == images.shape
+    assert deformed.dtype == np.float32
+    assert ((deformed >= 0) & (deformed <= 1)).all()
+    assert (images == before).all()
+    in_place = Deformation(side * side, np.random.default_rng(seed), **parameters)(images, images)
+    assert in_place is images
+    assert (images == deformed).all()
+
+
+@pytest.mark.parametrize("side", [2, 27, 28])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_quarter_turn(side: int, turns: int) -> None:
+    images = noise(3, side)
+    expected = np.rot90(images.reshape(3, side, side), turns, axes=(1, 2)).reshape(3, -1)
+    np.testing.assert_allclose(mapped(images, angle=turns * np.pi / 2), expected, atol=2e-5)
+
+
+@settings(deadline=None)
+@given(x=st.integers(-40, 40), y=st.integers(-40, 40))
+def test_a_shift_by_whole_pixels_moves_them_and_fills_with_zeros(x: int, y: int) -> None:
+    images = noise(2, SIDE)
+    frame = np.pad(images.reshape(2, SIDE, SIDE), [(0, 0), (40, 40), (40, 40)])
+    expected = frame[:, 40 + y : 40 + y + SIDE, 40 + x : 40 + x + SIDE].reshape(2, -1)
+    assert (mapped(images, x=x, y=y) == expected).all()
+
+
+def test_half_a_pixel_is_the_mean_of_two() -> None:
+    images = noise(2, SIDE).reshape(2, SIDE, SIDE)
+    shifted = mapped(images.reshape(2, -1), x=0.5).reshape(2, SIDE, SIDE)
+    np.testing.assert_allclose(shifted[:, :, :-1], (images[:, :, 1:] + images[:, :, :-1]) / 2)
+    np.testing.assert_allclose(shifted[:, :, -1], images[:, :, -1] / 2)
+
+
+def spot(x: Floats, y: Floats) -> Floats:
+    """A smooth function of the plane that no rotation, scale or shear leaves as it is."""
+    values: Floats = np.exp(-(x**2 + 3 * y**2) / 50)
+    return values
+
+
+@pytest.mark.parametrize(
+    ("known", "matrix"),
+    [
+        ({"width": 1.3}, [[1.3, 0, 0], [0, 1, 0]]),
+        ({"height": 0.8}, [[1, 0, 0], [0, 0.8, 0]]),
+        ({"shear": 0.4}, [[1, 0.4, 0], [0, 1, 0]]),
+        ({"angle": np.pi / 6}, [[0.75**0.5, -0.5, 0], [0.5, 0.75**0.5, 0]]),
+        ({"x": 1.4, "y": -2.2}, [[1, 0, 1.4], [0, 1, -2.2]]),
+        ({"width": 2, "shear": 0.5, "angle": np.pi / 2, "x": 3}, [[0, -1, 3], [2, 0.5, 0]]),
+    ],
+)
+def test_a_known_map_of_a_known_image(known: dict[str, float], matrix: list[list[float]]) -> None:
+    x, y, one = affine_basis(SIDE)
+    image = spot(x, y)[None]
+    expected = spot(*(matrix @ np.stack([x, y, one])))
+    np.testing.assert_allclose(mapped(image, **known)[0], expected, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("limits", "tolerance"),
+    [
+        ({"rotation": 180}, 0.01),
+        ({"shear": 0.25}, 0.01),
+        ({"shift": 2.5}, 0.001),
+        ({"elastic": 0.5}, 0.25),
+        ({"rotation": 15, "shear": 0.25, "shift": 1.5}, 0.01),
+    ],
+)
+def test_mass_is_kept(limits: dict[str, float], tolerance: float) -> None:
+    images = blobs(200, deviation=1.5)
+    deformed = Deformation(SIDE**2, np.random.default_rng(0), **limits)(images)
+    np.testing.assert_allclose(deformed.sum(axis=1), images.sum(axis=1), rtol=tolerance)
+
+
+def test_scaling_divides_the_mass_by_the_area() -> None:
+    images = blobs(20, deviation=1.5)
+    scaled = mapped(images, width=1.2, height=0.9)
+    np.testing.assert_allclose(scaled.sum(axis=1) * 1.2 * 0.9, images.sum(axis=1), rtol=0.03)
+
+
+def test_affine_parameters_fill_their_limits() -> None:
+    limits = {"rotation": 12.0, "scale": 0.1, "shear": 0.2, "shift": 1.5}
+    basis = affine_basis(SIDE)[:, near_centre()]
+    maps = places(2000, **limits) @ np.linalg.pinv(basis)  # [A t], by least squares
+    (a, b, x), (c, d, y) = maps.transpose(1, 2, 0)
+    width, determinant = np.hypot(a, c), a * d - b * c
+    drawn = {
+        "rotation": [np.degrees(np.arctan2(c, a))],
+        "scale": [np.log(width), np.log(determinant / width)],
+        "shear": [(a * b + c * d) / determinant],
+        "shift": [x, y],
+    }
+    for name, limit in limits.items():
+        for values in drawn[name]:
+            assert abs(values).max() <= limit * 1.001
+            quartiles = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+            np.testing.assert_allclose(quartiles / limit, [-1, -0.5, 0, 0.5, 1], atol=0.08)
+    independent = np.corrcoef([values for pair in drawn.values() for values in pair])
+    np.testing.assert_allclose(independent, np.eye(6), atol=0.12)
+
+
+def test_the_elastic_field_is_smooth_and_has_its_deviation_everywhere() -> None:
+    x, y, _ = affine_basis(SIDE)[:, near_centre()]
+    field = places(4000, elastic=0.8) - np.stack([x, y])
+    np.testing.assert_allclose(field.std(axis=0), 0.8, rtol=0.06)
+    np.testing.assert_allclose(field.mean(axis=0), 0, atol=0.06)
+    grid = field.reshape(4000, 2, 10, 10)
+    # the correlation over k pixels of noise spread by a Gaussian of 4: exp(-k² / 4 4²)
+    for k in (1, 4, 8):
+        products = [grid[..., k:] * grid[..., :-k], grid[..., k:, :] * grid[..., :-k, :]]
+        correlation = np.mean([product.mean() for product in products]) / 0.8**2
+        assert correlation == pytest.approx(np.exp(-(k**2) / 64), abs=0.03)
+    assert abs((field[:, 0] * field[:, 1]).mean()) < 0.02
+    np.testing.assert_allclose((elastic_basis(SIDE) ** 2).sum(axis=0), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 32, 150])
+def test_the_same_calls_give_the_same_bytes(n: int) -> None:
+    images = noise(n, SIDE)
+
+    def deform(seed: int) -> list[Floats]:
+        deformation = Deformation(SIDE**2, np.random.default_rng(seed), **STRONG)
+        return [deformation(images).copy() for _ in range(2)]
+
+    first, second = deform(0)
+    assert (first != second).any()
+    assert (deform(1)[0] != first).any()
+    assert [array.tobytes() for array in deform(0)] == [first.tobytes(), second.tobytes()]
+
+
+def test_numbers_are_drawn_in_the_order_of_the_images() -> None:
+    images = noise(100, SIDE)
+    whole = Deformation(SIDE**2, np.random.default_rng(0), **STRONG)(images)
+    deformation = Deformation(SIDE**2, np.random.default_rng(0), **STRONG)
+    pieces = [deformation(images[start : start + 7]) for start in range(0, 100, 7)]
+    np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-5)
+
+
+def test_images_must_be_square() -> None:
+    with pytest.raises(ValueError, match="images: must be square, have 783 pixels"):
+        Deformation(783, np.random.default_rng(0))
