@@ -6,7 +6,7 @@ BIN := .venv/bin
 # DVC starts the stages with `python`, and it must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro install test check format lock bench soak fuzz
+.PHONY: repro install test test-peers check format lock bench soak fuzz
 
 repro: .venv/pipeline.installed
 	$(BIN)/dvc repro || { $(BIN)/python -m tools.mend && $(BIN)/dvc repro; }
@@ -50,6 +50,10 @@ fuzz: .venv/fuzz.installed
 bench: .venv-bench/installed repro
 	.venv-bench/bin/python -m benchmarks $(BENCH)
 	.venv-bench/bin/python -m benchmarks.profile
+
+# Our optimizers and schedule against PyTorch's.
+test-peers: .venv-bench/installed
+	.venv-bench/bin/python -m pytest tests/pytorch.py
 
 .venv-bench/installed: requirements/compute.txt requirements/plot.txt requirements/pipeline.txt \
 		requirements/bench.txt

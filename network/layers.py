@@ -3,7 +3,7 @@
 A batch is (rows, features). Each layer keeps what its ``backward`` needs, and owns the arrays
 that ``forward`` and ``backward`` return, which hold until its next call. It sizes them by the
 batch, and allocates only for a batch larger than any before. ``infer`` is the layer in
-evaluation: it returns a new array and leaves the layer as it is.
+evaluation: it leaves the layer as it is, and no later call overwrites the array that it returns.
 
 At this size a step costs calls and memory traffic more than arithmetic. The third argument of a
 NumPy function is the array that it writes: given by position, it takes less time than by name.

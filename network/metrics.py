@@ -56,7 +56,7 @@ class Evaluation:
     @property
     def accuracy(self) -> float:
         """Share of samples whose predicted class is their label."""
-        return 1 - self.errors / self.samples
+        return (self.samples - self.errors) / self.samples
 
     def class_scores(self) -> list[ClassScore]:
         """Return precision and recall of each class."""

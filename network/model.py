@@ -64,12 +64,17 @@ class Network:
             layer.weights[:] = generator.normal(0, deviation, layer.weights.shape)
             layer.bias[:] = 0
 
-    def forward(self, x: Floats) -> Floats:
+    def forward(self, x: NDArray[Any]) -> Floats:
         """Return the logits (rows, classes) of x (rows, inputs) in training, dropout on.
 
         The array is overwritten by the next call; ``logits`` does not touch it.
+
+        Raises
+        ------
+        ValueError
+            if x is not of real numbers, or not of this shape
         """
-        x = np.asarray(x, self.parameters.dtype)
+        x = self._converted(x)
         for layer in self._layers:
             x = layer.forward(x)
         return x
@@ -83,12 +88,17 @@ class Network:
             gradient = layer.backward(gradient)
         self._dense[0].differentiate(gradient)
 
-    def logits(self, x: Floats) -> Floats:
+    def logits(self, x: NDArray[Any]) -> Floats:
         """Return the logits (rows, classes) of x (rows, inputs) in evaluation, dropout off.
 
         The array is a new one, and the state between ``forward`` and ``backward`` stays.
+
+        Raises
+        ------
+        ValueError
+            if x is not of real numbers, or not of this shape
         """
-        x = np.asarray(x, self.parameters.dtype)
+        x = self._converted(x)
         for layer in self._layers:
             x = layer.infer(x)
         return x
@@ -130,6 +140,16 @@ class Network:
                 raise ValueError(f"{name} must hold finite float32 numbers")
             view[:] = arrays[name]
         return network
+
+    def _converted(self, x: NDArray[Any]) -> Floats:
+        """Return x in the parameters' dtype, after a check that would be less clear from NumPy."""
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != self.sizes[0] or x.dtype.kind not in "fiub":
+            raise ValueError(
+                f"x must be real numbers of shape (rows, {self.sizes[0]}),"
+                f" is {x.dtype} of shape {x.shape}"
+            )
+        return np.asarray(x, self.parameters.dtype)
 
 
 def _views(vector: Floats, shapes: list[tuple[int, int]]) -> list[tuple[Floats, Floats]]:

@@ -5,7 +5,7 @@ step is a few operations on whole vectors, and leaves the network's gradient ove
 decay is an object of its own, applied at the start of each step: see ``network.decay``.
 """
 
-from typing import Literal, Protocol, assert_never
+from typing import Literal, Protocol, assert_never, get_args
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from network.decay import CoupledDecay, Decay, DecoupledDecay
 from network.model import Network
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 
 class Optimizer(Protocol):

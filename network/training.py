@@ -1,7 +1,7 @@
 """Training: mini-batch gradient descent on the mean cross-entropy, with scores after each epoch."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from threading import Event
@@ -17,7 +17,7 @@ from network.layers import Dropout
 from network.loss import SoftmaxCrossEntropy
 from network.metrics import Evaluation
 from network.model import Network
-from network.optimizer import Optimizer, OptimizerName, create_optimizer
+from network.optimizer import OPTIMIZERS, Optimizer, OptimizerName, create_optimizer
 from network.schedule import SHAPES, Schedule, ScheduleName
 
 EVALUATION_ROWS = 1000
@@ -80,7 +80,7 @@ class Trainer:
 
     Attributes
     ----------
-    network : in training; after the last epoch it has the parameters that are kept
+    network : in training; afterwards, also if that ended early, it has the parameters kept
     kept : the epoch that these are from
 
     Examples
@@ -121,14 +121,37 @@ class Trainer:
         splits = {"train": train, "validation": validation} if validation else {"train": train}
         self._splits = {name: _samples(name, *split, classes) for name, split in splits.items()}
         images, labels = self._splits["train"]
-        if not 1 <= batch_size <= len(labels):
-            raise ValueError(
-                f"batch_size: must be from 1 to the number of training images ({len(labels)}),"
-                f" got {batch_size}"
-            )
+        features = images.shape[1]
+        for name, split in self._splits.items():
+            if split.images.shape[1] != features:
+                raise ValueError(
+                    f"{name}: images must have {features} features as those of train,"
+                    f" have {split.images.shape[1]}"
+                )
         if keep == "best" and not ("validation" in splits and len(self._splits["validation"][1])):
             raise ValueError("keep: 'best' needs validation images")
         rates = [dropout] * len(hidden) if isinstance(dropout, float | int) else list(dropout)
+        optimizers, schedules = ", ".join(OPTIMIZERS), ", ".join(SHAPES)
+        share, positive = "in [0, 1)", "a finite number above 0"
+        batch_sizes = f"from 1 to the number of training images ({len(labels)})"
+        for name, value, valid, rule in (
+            ("hidden", hidden, all(units >= 1 for units in hidden), "at least 1 each"),
+            ("dropout", dropout, all(0 <= rate < 1 for rate in rates), share),
+            ("optimizer", optimizer, optimizer in OPTIMIZERS, f"one of {optimizers}"),
+            ("learning_rate", learning_rate, 0 < learning_rate < math.inf, positive),
+            ("batch_size", batch_size, 1 <= batch_size <= len(labels), batch_sizes),
+            ("epochs", epochs, epochs >= 1, "at least 1"),
+            ("weight_decay", weight_decay, 0 <= weight_decay < math.inf, "a finite number from 0"),
+            ("schedule", schedule, schedule in SHAPES, f"one of {schedules}"),
+            ("warmup", warmup, 0 <= warmup <= epochs, f"from 0 to the number of epochs ({epochs})"),
+            ("momentum", momentum, 0 <= momentum < 1, share),
+            ("beta1", beta1, 0 <= beta1 < 1, share),
+            ("beta2", beta2, 0 <= beta2 < 1, share),
+            ("epsilon", epsilon, 0 < epsilon < math.inf, positive),
+            ("keep", keep, keep in {"last", "best"}, "last or best"),
+        ):
+            if not valid:
+                raise ValueError(f"{name}: must be {rule}, got {value}")
         if len(rates) != len(hidden):
             raise ValueError(
                 f"dropout: needs one rate per hidden layer ({len(hidden)}), got {len(rates)}"
@@ -170,11 +193,12 @@ class Trainer:
         self._epochs = epochs
         self._keep_best = keep == "best"
 
-    def run(self) -> Iterator[Epoch]:
+    def run(self) -> Generator[Epoch, None, None]:
         """Train, and yield each epoch when it is scored.
 
         A worker thread trains the next epoch while this one scores a copy of the last one's
-        parameters: NumPy releases the GIL, so both run in parallel.
+        parameters: NumPy releases the GIL, so both run in parallel. When the iteration ends early,
+        the worker stops before its next batch.
 
         Raises
         ------
@@ -182,27 +206,27 @@ class Trainer:
             after the first epoch whose loss is not a finite number
         """
         ended = Network(self.network.sizes)
-        kept = np.empty_like(ended.parameters)
+        kept = self.network.parameters.copy()
         lowest = math.inf
         stop = Event()
-        with ThreadPoolExecutor(1) as worker:
-            try:
-                training = worker.submit(self._train_epoch, 1, stop)
-                for number in range(1, self._epochs + 1):
-                    training.result()
-                    ended.parameters[:] = self.network.parameters
-                    if number < self._epochs:
-                        training = worker.submit(self._train_epoch, number + 1, stop)
-                    epoch = Epoch(number, self._score(number, ended))
-                    if not self._keep_best or epoch.scores["validation"].loss < lowest:
-                        self.kept = epoch
-                        if self._keep_best:
-                            lowest = epoch.scores["validation"].loss
-                            kept[:] = ended.parameters
-                    yield epoch
-            finally:
-                stop.set()
-        if self._keep_best:
+        worker = ThreadPoolExecutor(1)
+        try:
+            training = worker.submit(self._train_epoch, 1, stop)
+            for number in range(1, self._epochs + 1):
+                training.result()
+                ended.parameters[:] = self.network.parameters
+                if number < self._epochs:
+                    training = worker.submit(self._train_epoch, number + 1, stop)
+                epoch = Epoch(number, self._score(number, ended))
+                if not self._keep_best or epoch.scores["validation"].loss < lowest:
+                    self.kept = epoch
+                    kept[:] = ended.parameters
+                    if self._keep_best:
+                        lowest = epoch.scores["validation"].loss
+                yield epoch
+        finally:
+            stop.set()
+            worker.shutdown()
             self.network.parameters[:] = kept
 
     def _train_epoch(self, number: int, stop: Event) -> None:
@@ -248,6 +272,7 @@ def score(network: Network, samples: Samples) -> Score:
 
 def _samples(name: str, images: NDArray[Any], labels: Labels, classes: int) -> Samples:
     """Check that images and labels belong together, and convert the images to float32."""
+    images, labels = np.asarray(images), np.asarray(labels)
     if images.ndim != 2 or images.shape[1] == 0 or images.dtype.kind not in "fiub":
         raise ValueError(
             f"{name}: images must be real numbers of shape (n, features),"

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from network.arrays import Floats
+from network.decay import CoupledDecay
 from network.layers import Dense, Dropout, ReLU
 from network.loss import SoftmaxCrossEntropy, cross_entropy
 from network.model import Network
-from network.penalty import L2Penalty
+from tests.reference import network_to_step, penalty
 
 STEP = 1e-6
 
@@ -38,7 +39,6 @@ def test_dense(rows: int) -> None:
     x, upstream = generator.normal(size=(rows, 4)), generator.normal(size=(rows, 3))
     weights, bias = generator.normal(size=(4, 3)), generator.normal(size=3)
     layer = Dense(weights, bias, np.full((4, 3), np.nan), np.full(3, np.nan))
-    layer.allocate(rows)
 
     def loss() -> float:
         return float((layer.forward(x) * upstream).sum())
@@ -55,7 +55,6 @@ def test_relu(rows: int) -> None:
     generator = np.random.default_rng(0)
     x, upstream = generator.normal(size=(rows, 5)), generator.normal(size=(rows, 5))
     layer = ReLU(5, np.float64)
-    layer.allocate(rows)
 
     def loss() -> float:
         return float((layer.forward(x) * upstream).sum())
@@ -66,7 +65,6 @@ def test_relu(rows: int) -> None:
 
 def test_relu_has_no_gradient_at_zero() -> None:
     layer = ReLU(4, np.float64)
-    layer.allocate(rows=1)
     layer.forward(np.array([[-1.0, 0.0, -0.0, 2.0]]))
     np.testing.assert_array_equal(layer.backward(np.ones((1, 4))), [[0, 0, 0, 1]])
 
@@ -77,9 +75,7 @@ def test_dropout(rate: float) -> None:
     x, upstream = generator.normal(size=(6, 5)), generator.normal(size=(6, 5))
 
     def dropout() -> Dropout:
-        layer = Dropout(5, rate, np.random.default_rng(1), np.float64)  # the same mask each time
-        layer.allocate(rows=6)
-        return layer
+        return Dropout(5, rate, np.random.default_rng(1), np.float64)  # the same mask each time
 
     layer = dropout()
     layer.forward(x)
@@ -96,12 +92,11 @@ def test_softmax_cross_entropy(rows: int) -> None:
     assert_same_gradient(analytical, numerical)
 
 
-def test_penalty() -> None:
-    weights = np.random.default_rng(0).normal(size=20)
-    gradient = np.zeros(20)
-    penalty = L2Penalty(weights, gradient, strength=0.3)
-    penalty.add_gradient()
-    assert_same_gradient(gradient, numerical_gradient(penalty.value, weights))
+def test_coupled_decay() -> None:
+    network = network_to_step()
+    CoupledDecay(network, strength=0.3).apply(learning_rate=0.1)
+    numerical = numerical_gradient(lambda: penalty(network.weights, 0.3), network.parameters)
+    assert_same_gradient(network.gradient, numerical)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 8])
@@ -123,15 +118,12 @@ def test_network(hidden: list[int], rate: float, rows: int) -> None:
         built.parameters[:] = parameters
         return built
 
-    def penalty(of: Network) -> L2Penalty:
-        return L2Penalty(of.weights, of.weights_gradient, strength=0.1)
-
     def objective() -> float:
         built = network()
-        return float(cross_entropy(built.forward(x), labels).mean()) + penalty(built).value()
+        return float(cross_entropy(built.forward(x), labels).mean()) + penalty(built.weights, 0.1)
 
     differentiated = network()
     logits = differentiated.forward(x)
     differentiated.backward(SoftmaxCrossEntropy(3, np.float64).gradient(logits, labels))
-    penalty(differentiated).add_gradient()
+    CoupledDecay(differentiated, strength=0.1).apply(learning_rate=1)
     assert_same_gradient(differentiated.gradient, numerical_gradient(objective, parameters))

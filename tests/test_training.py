@@ -1,0 +1,236 @@
+"""Training: one step worked out, epochs and their scores, and the parameters at the end."""
+
+import threading
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from network import training
+from network.arrays import Floats
+from network.decay import DecoupledDecay
+from network.layers import Dropout
+from network.model import Network
+from network.optimizer import SGD
+from network.schedule import SHAPES, Schedule
+from network.training import (
+    EVALUATION_ROWS,
+    DivergenceError,
+    Samples,
+    Trainer,
+    score,
+    train_epoch,
+)
+from tests import reference
+
+
+def constant_rate(learning_rate: float) -> Schedule:
+    return Schedule(SHAPES["constant"], learning_rate, total=1, warmup=0)
+
+
+def blobs(n: int, seed: int = 0, noise: float = 0.2) -> Samples:
+    """Return points around the corners of a triangle, as float32."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(3, size=n).astype(np.uint8)
+    points = np.eye(3)[labels] + generator.normal(scale=noise, size=(n, 3))
+    return Samples(points.astype(np.float32), labels)
+
+
+TRAIN, VALIDATION = blobs(60, noise=0.5), blobs(40, seed=1, noise=0.5)
+SHORT: dict[str, Any] = {"classes": 3, "hidden": [8, 6], "learning_rate": 0.1, "epochs": 3}
+# learns its 60 points by heart, so that the validation loss is lowest early
+OVERFITTING = {**SHORT, "hidden": [100], "learning_rate": 0.3, "epochs": 20}
+
+
+def trained(*arguments: Any, **options: Any) -> Floats:
+    """Return the parameters after a training on TRAIN."""
+    trainer = Trainer(TRAIN, *arguments, **{**SHORT, **options})
+    list(trainer.run())
+    return trainer.network.parameters
+
+
+def test_update_worked_out_by_hand() -> None:
+    # Both columns of W are equal, so p = (½, ½). With x = (1, 2) and label 0:
+    # dL/dW = xᵀ (p - y) = (-½, ½; -1, 1) and dL/db = (-½, ½); λ = weight_decay / batch_size = 0.4.
+    network = Network([2, 2], dtype=np.float64)
+    w, b = network.state_dict().values()
+    w[:] = [[1, 1], [3, 3]]
+    batches = [(np.array([[1.0, 2.0]]), np.array([0]))]
+    optimizer = SGD(network, DecoupledDecay(network, 0.4))
+    train_epoch(network, optimizer, batches, constant_rate(0.1))
+    np.testing.assert_allclose(
+        w,
+        [
+            [1 - 0.1 * (-0.5 + 0.4), 1 - 0.1 * (0.5 + 0.4)],
+            [3 - 0.1 * (-1.0 + 1.2), 3 - 0.1 * (1.0 + 1.2)],
+        ],
+    )
+    np.testing.assert_allclose(b, [0.05, -0.05])
+
+
+def test_full_batch_step_is_the_formula_in_float64() -> None:
+    generator = np.random.default_rng(0)
+    x = generator.random((500, 784), dtype=np.float32)
+    labels = generator.integers(10, size=500).astype(np.uint8)
+    options: dict[str, Any] = {"learning_rate": 0.006, "weight_decay": 0.5, "batch_size": 500}
+    trainer = Trainer((x, labels), classes=10, epochs=1, **options)
+    before = {k: v.astype(np.float64) for k, v in trainer.network.state_dict().items()}
+    list(trainer.run())
+    gradients = reference.gradients(x, labels, before)
+    for name, array in trainer.network.state_dict().items():
+        decay = 0.5 / 500 * before[name] if name[0] == "W" else 0
+        step = -0.006 * (gradients[name] + decay)
+        taken = array - before[name]
+        assert np.linalg.norm(taken - step) < 1e-3 * np.linalg.norm(step), name
+
+
+def test_rates_follow_the_schedule_from_epoch_to_epoch() -> None:
+    rates = []
+
+    class Recorder:
+        def step(self, learning_rate: float) -> None:
+            rates.append(learning_rate)
+
+    trainer = Trainer(TRAIN, **SHORT, batch_size=25, schedule="cosine", warmup=4 / 3)
+    trainer._optimizer = Recorder()
+    list(trainer.run())
+    assert rates == [Schedule(SHAPES["cosine"], 0.1, 9, 4).rate(step) for step in range(9)]
+
+
+def test_training_learns_and_scores_every_split() -> None:
+    samples = blobs(2 * EVALUATION_ROWS + 7)
+    trainer = Trainer(samples, Samples(samples.images[:0], samples.labels[:0]), **SHORT)
+    epochs = list(trainer.run())
+    assert [epoch.number for epoch in epochs] == [1, 2, 3]
+    assert list(epochs[-1].scores) == ["train"]
+    loss, accuracy = epochs[-1].scores["train"]
+    assert accuracy > 0.98
+    logits = reference.logits(samples.images, trainer.network.state_dict())
+    assert accuracy == (logits.argmax(axis=1) == samples.labels).mean()
+    assert loss == pytest.approx(reference.mean_loss(logits, samples.labels), rel=1e-5)
+    assert score(trainer.network, samples) == epochs[-1].scores["train"]
+
+
+def test_each_score_is_of_the_end_of_its_epoch() -> None:
+    # the next epoch is trained while an epoch is scored
+    epochs = list(Trainer(TRAIN, VALIDATION, **SHORT).run())
+    for number, epoch in enumerate(epochs, start=1):
+        shorter = Trainer(TRAIN, VALIDATION, **{**SHORT, "epochs": number})
+        assert list(shorter.run())[-1] == epoch
+        for name, samples in (("train", TRAIN), ("validation", VALIDATION)):
+            assert epoch.scores[name] == score(shorter.network, samples)
+
+
+def test_the_best_parameters_are_kept() -> None:
+    best = Trainer(TRAIN, VALIDATION, **OVERFITTING, keep="best")
+    losses = [epoch.scores["validation"].loss for epoch in best.run()]
+    lowest = int(np.argmin(losses)) + 1
+    assert 1 < lowest < len(losses)
+    assert best.kept.number == lowest
+    assert best.kept.scores["validation"].loss == min(losses)
+    options = {**OVERFITTING, "epochs": lowest}
+    np.testing.assert_array_equal(best.network.parameters, trained(VALIDATION, **options))
+
+
+def test_the_last_parameters_are_kept() -> None:
+    last = Trainer(TRAIN, VALIDATION, **OVERFITTING)
+    *_, epoch = last.run()
+    assert last.kept == epoch
+    assert score(last.network, VALIDATION) == epoch.scores["validation"]
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_ending_early_leaves_the_parameters_kept(keep: Literal["last", "best"]) -> None:
+    trainer = Trainer(TRAIN, VALIDATION, **OVERFITTING, keep=keep)
+    for epoch in trainer.run():
+        if epoch.number == 15:
+            break
+    assert trainer.kept.number == 15 or keep == "best"
+    assert score(trainer.network, VALIDATION) == trainer.kept.scores["validation"]
+
+
+@pytest.mark.parametrize("ending", ["close", "throw"])
+def test_ending_early_stops_the_worker_before_the_next_batch(
+    ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+
+    class Stop(threading.Event):
+        def set(self) -> None:
+            super().set()
+            stopped.set()
+
+    class Waiting:
+        """Wait in the first step of the second epoch until the worker is told to stop."""
+
+        steps = 0
+
+        def step(self, _: float) -> None:
+            self.steps += 1
+            assert self.steps <= len(TRAIN.labels) or stopped.wait(60)
+
+    monkeypatch.setattr(training, "Event", Stop)
+    trainer = Trainer(TRAIN, **SHORT, batch_size=1)
+    trainer._optimizer = optimizer = Waiting()
+    threads = threading.active_count()
+    epochs = trainer.run()
+    next(epochs)
+    if ending == "close":
+        epochs.close()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            epochs.throw(KeyboardInterrupt)
+    assert threading.active_count() == threads
+    assert len(TRAIN.labels) <= optimizer.steps <= len(TRAIN.labels) + 1
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_divergence_names_epoch_and_loss() -> None:
+    epochs = Trainer(TRAIN, **{**SHORT, "learning_rate": 3e38}).run()
+    with pytest.raises(DivergenceError, match=r"^epoch 1: the loss is (nan|inf)$"):
+        next(epochs)
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.2}, {"optimizer": "adam", "keep": "best"}])
+def test_equal_settings_give_equal_bytes(options: dict[str, Any]) -> None:
+    first, second = (trained(VALIDATION, **options, batch_size=7) for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+    assert trained(VALIDATION, **options, batch_size=7, seed=1).tobytes() != first.tobytes()
+
+
+def test_weights_shuffle_and_each_dropout_have_streams_of_their_own() -> None:
+    # a rate below 2⁻¹⁷ is rounded to none, yet the layer draws its masks
+    drawn, none = 1e-9, trained()
+    assert trained(dropout=drawn).tobytes() == none.tobytes()
+    assert trained(dropout=0.5).tobytes() != none.tobytes()
+    second = trained(dropout=[0, 0.5])
+    assert trained(dropout=[drawn, 0.5]).tobytes() == second.tobytes()
+    initial = [Trainer(TRAIN, **SHORT, dropout=r).network.parameters for r in (0, 0.5)]
+    np.testing.assert_array_equal(initial[0], initial[1])
+    layers = Trainer(TRAIN, **{**SHORT, "hidden": [50, 50]}, dropout=0.5).network._layers
+    first, other = (each.forward(np.ones((9, 50))) for each in layers if isinstance(each, Dropout))
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        ("momentum", {"momentum": 0.5}),
+        ("nesterov", {"momentum": 0.5}),
+        *[("adam", {name: 0.5}) for name in ("beta1", "beta2", "epsilon")],
+        *[("adamw", {name: 0.5}) for name in ("beta1", "beta2", "epsilon", "weight_decay")],
+    ],
+)
+def test_the_optimizer_is_given_its_settings(optimizer: str, options: dict[str, float]) -> None:
+    default = trained(optimizer=optimizer)
+    assert trained(optimizer=optimizer, **options).tobytes() != default.tobytes()
+
+
+def test_labels_and_images_of_any_real_dtype_are_converted() -> None:
+    images = np.random.default_rng(0).integers(2, size=(60, 3))
+    expected = Trainer((images.astype(np.float32), TRAIN.labels), **SHORT)
+    list(expected.run())
+    for dtype in ("f2", "f8", ">f4", "u1", "i8", "?"):
+        trainer = Trainer((images.astype(dtype), TRAIN.labels.astype("i8")), **SHORT)
+        list(trainer.run())
+        np.testing.assert_array_equal(trainer.network.parameters, expected.network.parameters)
