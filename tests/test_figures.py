@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from stages.files.figures import literal, new_figure
@@ -36,13 +37,12 @@ def draw(folder: Path, **environment: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def fonts_of_another_machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A configuration folder with a matplotlibrc and a list of fonts, all of which are Courier."""
+    """A configuration folder with a matplotlibrc and a list of fonts, all of them monospaced."""
     folder = tmp_path_factory.mktemp("configuration")
     (folder / "matplotlibrc").write_text("font.size: 30\nfigure.facecolor: red\n")
     manager = FontManager()
     mono = str(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSansMono.ttf"))
-    for entry in manager.ttflist:
-        entry.fname = mono
+    manager.ttflist = [replace(entry, fname=mono) for entry in manager.ttflist]
     json_dump(manager, str(folder / f"fontlist-v{FontManager.__version__}.json"))
     return folder
 
