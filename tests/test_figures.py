@@ -24,10 +24,16 @@ save(figure, Path("picture.png"))
 """
 
 
-def draw(folder: Path, **environment: str) -> bytes:
+def script(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
+    path = folder / "draw.py"
+    path.write_text(DRAW, encoding="utf-8")
+    return path
+
+
+def draw(folder: Path, **environment: str) -> bytes:
     subprocess.run(
-        [sys.executable, "-c", DRAW],
+        [sys.executable, script(folder)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         check=True,
@@ -64,7 +70,7 @@ def test_a_picture_is_the_same_in_every_environment(
 def test_a_matplotlibrc_in_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_bytes(b"\xff\xfe")
     done = subprocess.run(
-        [sys.executable, "-c", DRAW],
+        [sys.executable, script(tmp_path)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
