@@ -35,7 +35,15 @@ SETTINGS = {
 
 # A process that has imported DVC and forks for each of its commands.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["dvc.cli", "dvc.repo", "dvc.stage.run", "dvc.ui", "dvc_data.index"])
+FORKS.set_forkserver_preload(
+    [
+        *("dvc.cachemgr", "dvc.cli.parser", "dvc.compare", "dvc.dirs", "dvc.repo.graph"),
+        *("dvc.repo.experiments.run", "dvc.repo.plots", "dvc.repo.reproduce", "dvc.repo.stage"),
+        *("dvc.repo.status", "dvc.rwlock", "dvc.stage.cache", "dvc.utils.strictyaml"),
+        *("dvc_data.hashfile.db.local", "dvc_render", "fsspec.implementations.memory"),
+        *("networkx", "rich.console", "scmrepo.git"),
+    ]
+)
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
@@ -167,8 +175,10 @@ class Clone:
         paths = [
             path for name in ("data", "metrics", "plots") for path in (self.root / name).rglob("*")
         ]
-        files = [path for path in paths if path.is_file() and path.name[0] != "."] + [
-            self.root / "dvc.lock"
+        files = [
+            path
+            for path in [*paths, self.root / "dvc.lock"]
+            if path.is_file() and path.name[0] != "." and path.suffix != ".partial"
         ]
         return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
 

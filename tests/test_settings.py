@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stages import download, evaluate, plot_predictions, preprocess, train
-from stages.common.errors import StageError
+from stages.running.errors import StageError
 from stages.common.parameters import load
 from tests.support import ROOT, Clone
 
