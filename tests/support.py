@@ -105,6 +105,12 @@ class Clone:
         shutil.copytree(self.root, root, symlinks=True)
         return Clone(root)
 
+    def forget(self) -> None:
+        """Remove all that the pipeline has ever written, cache included."""
+        for name in ("data", "metrics", "plots", ".dvc/cache", ".dvc/tmp"):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+        (self.root / "dvc.lock").unlink(missing_ok=True)
+
     def commit(self, message: str) -> None:
         """Commit all that git does not ignore."""
         _run("git", "add", "--all", cwd=self.root)

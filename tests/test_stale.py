@@ -37,7 +37,7 @@ RUN = ("repro", "--single-item", "--force", "plot_weights")
 SHIM = f"""#!/bin/sh
 "{sys.executable}" "$@"
 code=$?
-if [ "$DVC_STAGE" = STAGE ]; then sed --in-place 's/{OLD}/{NEW}/' {MODULE}; fi
+if [ "$DVC_STAGE" = "$EDIT_AFTER" ]; then sed --in-place 's/{OLD}/{NEW}/' {MODULE}; fi
 exit $code
 """
 
@@ -83,10 +83,11 @@ def test_an_edit_between_a_stages_end_and_dvcs_hashing_is_run_next(
 ) -> None:
     shim = tmp_path / "bin/python"
     shim.parent.mkdir()
-    shim.write_text(SHIM.replace("STAGE", stage))
+    shim.write_text(SHIM)
     shim.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(shim.parent), prepend=os.pathsep)
+        patch.setenv("EDIT_AFTER", stage)
         clone.dvc("repro", "--single-item", "--force", stage)
     assert_next_run_is_of_the_code(clone, finished)
 
