@@ -26,6 +26,8 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TRAIN_SIZE, TEST_SIZE, VALIDATION_SIZE = 600, 200, 100
 
+LONGEST_WAIT = 600  # seconds
+
 SETTINGS = {
     "download.dataset": "small",
     "preprocess.validation_size": VALIDATION_SIZE,
@@ -199,12 +201,12 @@ def stages_run(said: str) -> list[str]:
     return re.findall(r"^Running stage '(\w+)'", said, flags=re.MULTILINE)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 300) -> None:
+def wait_until(condition: Callable[[], object], pause: float = 0.02) -> None:
     """Wait long enough for any machine; what never comes true fails the test."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + LONGEST_WAIT
     while not condition():
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def _run(*command: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
