@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import stages.settings.section
 from pydantic import BaseModel
+
+import stages.settings.section
 
 # by the name that is imported, the distribution
 PACKAGES = {"kiwisolver": "kiwisolver", "matplotlib": "matplotlib", "numpy": "numpy"}
@@ -47,9 +48,10 @@ class Touched:
         if not isinstance(path, str | bytes | os.PathLike):
             return  # a descriptor of what has been opened before
         file = Path(os.fsdecode(path)).absolute()
-        if file.is_relative_to(self.root) and not file.is_dir() and "__pycache__" not in file.parts:
-            if file.suffix != ".py":
-                names.add(str(file.relative_to(self.root)))
+        if file.suffix == ".py" or "__pycache__" in file.parts or file.is_dir():
+            return
+        if file.is_relative_to(self.root):
+            names.add(str(file.relative_to(self.root)))
 
     def watch_settings(self) -> None:
         """Note each key of a loaded section whose value is asked for, alone or with all others."""

@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 from stages.dataset.datasets import DATASETS
+
 from tests.support import Clone, small_dataset, write_small_dataset
 
 # how long an example takes depends on the machine

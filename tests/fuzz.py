@@ -15,7 +15,6 @@ import atheris
 with atheris.instrument_imports(include=["numpy.lib", "ruamel", "stages", "zipfile"]):
     import numpy as np
 
-    from network.model import Network
     from stages.dataset import idx
     from stages.files.paths import PARAMETERS, WEIGHTS
     from stages.files.reading import read_npy
@@ -24,6 +23,8 @@ with atheris.instrument_imports(include=["numpy.lib", "ruamel", "stages", "zipfi
     from stages.running.errors import StageError
     from stages.settings.section import load
     from stages.settings.train import Train
+
+    from network.model import Network
 
 from tests.support import ROOT, idx_bytes
 

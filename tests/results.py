@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stages.files.weights import load_network
+
 from tests.support import ROOT
 from tools.pictures import center
 from tools.predict import brightness

@@ -7,7 +7,6 @@ then end by itself in the same bytes.
 import argparse
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys

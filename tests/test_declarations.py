@@ -24,7 +24,9 @@ def touched(clone: Clone, stage: str, tmp_path: Path, monkeypatch: pytest.Monkey
 
 def outputs(stage: str) -> set[str]:
     """Name the outputs, whether they have options or not."""
-    entries = [entry for kind in ("outs", "metrics", "plots") for entry in PIPELINE[stage].get(kind, [])]
+    entries = [
+        entry for kind in ("outs", "metrics", "plots") for entry in PIPELINE[stage].get(kind, [])
+    ]
     return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from network.model import Network
 from stages import evaluate
 from stages.files.paths import TEST_METRICS, WEIGHTS
 from stages.files.weights import save_network
 from stages.running.errors import StageError
+
+from network.model import Network
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

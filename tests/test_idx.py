@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stages.dataset import idx
 from stages.running.errors import StageError
+
 from tests.support import idx_bytes
 
 byte_arrays = arrays(np.uint8, array_shapes(max_dims=3, min_side=0, max_side=6))

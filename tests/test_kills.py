@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from stages.running import parent
+
 from tests.soak import running_stage
 from tests.support import PIPELINE, Clone, wait_until
 from tools import mend
@@ -48,9 +49,7 @@ def test_a_stage_whose_dvc_is_gone_already_does_not_begin(monkeypatch: pytest.Mo
     assert end.value.code == parent.ORPHANED
 
 
-def test_a_second_dvc_is_told_of_the_first(
-    training: "subprocess.Popen[str]", clone: Clone
-) -> None:
+def test_a_second_dvc_is_told_of_the_first(training: "subprocess.Popen[str]", clone: Clone) -> None:
     done = clone.try_dvc("repro")
     assert done.returncode != 0
     assert f"(PID {training.pid})" in done.stderr

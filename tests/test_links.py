@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.dataset.datasets import DATASETS
+
 from tests.support import PIPELINE, Clone, small_dataset
 
 

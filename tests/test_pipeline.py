@@ -169,7 +169,9 @@ def test_a_stage_that_fails_says_why_and_leaves_nothing_half_written(clone: Clon
     clone.set(**{"train.learning_rate": 1e30})
     done = clone.try_dvc("repro")
     assert done.returncode != 0
-    message = "error: params.yaml: train.learning_rate: epoch 1: the loss is nan, lower it from 1e+30"
+    message = (
+        "error: params.yaml: train.learning_rate: epoch 1: the loss is nan, lower it from 1e+30"
+    )
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(clone.root.rglob("*.partial"))

@@ -26,6 +26,7 @@ from stages.files import processed
 from stages.files.paths import HISTORY, PREDICTIONS, WEIGHTS
 from stages.files.writing import partial
 from stages.running.errors import StageError
+
 from tests.support import Clone
 
 BINS = "confidence,accuracy,samples\n"

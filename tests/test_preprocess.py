@@ -10,13 +10,14 @@ import pytest
 from stages import preprocess
 from stages.files.paths import RAW_CLASSES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.running.errors import StageError
+
 from tests.support import idx_bytes
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
 
-def write_zeros(path: Path, *shape: int) -> None:
-    path.write_bytes(idx_bytes(np.zeros(shape, np.uint8)))
+def write_zeros(path: Path, *shape: int) -> int:
+    return path.write_bytes(idx_bytes(np.zeros(shape, np.uint8)))
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ def change(clone: Clone, name: str, code: bool) -> None:
         clone.append(name, "\nEDITED = True\n")
     elif name.endswith(".py"):
         text = (clone.root / name).read_text()
-        text = text.replace('"""', '"""Edited. ', 1).replace("\nimport ", "\n\n# edited\nimport ", 1)
+        text = text.replace('"""', '"""Edited. ', 1).replace(
+            "\nimport ", "\n\n# edited\nimport ", 1
+        )
         (clone.root / name).write_text(f"{text}\n\n# edited\n")
     else:
         clone.append(name, "\n# edited\n")

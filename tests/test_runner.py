@@ -8,6 +8,7 @@ import pytest
 
 from stages.running.errors import StageError
 from stages.running.runner import run
+
 from tests.support import PIPELINE, Clone
 
 

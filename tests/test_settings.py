@@ -16,6 +16,7 @@ from stages.settings.plot import Plot
 from stages.settings.preprocess import Preprocess
 from stages.settings.section import Section, load
 from stages.settings.train import Train
+
 from tests.support import ROOT, Clone
 
 SHIPPED = (ROOT / "params.yaml").read_text()
@@ -52,7 +53,11 @@ def test_shipped_settings_are_right() -> None:
     [
         ("batch_size: 16", "batch_size: 0", "train.batch_size: must be at least 1, got 0"),
         ("batch_size: 16", "batch_size: 1.5", "train.batch_size: must be a whole number, got 1.5"),
-        ("batch_size: 16", "batch_size: true", "train.batch_size: must be a whole number, got True"),
+        (
+            "batch_size: 16",
+            "batch_size: true",
+            "train.batch_size: must be a whole number, got True",
+        ),
         ("batch_size: 16", "batch_size:", "train.batch_size: must be a whole number, got None"),
         ("rate: 0.006", "rate: 0", "train.learning_rate: must be above 0, got 0"),
         ("rate: 0.006", "rate: .nan", "train.learning_rate: must be a finite number, got nan"),

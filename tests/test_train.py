@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import yaml
 
-from network.training import Samples
-from network.training import score as score_of
 from stages import train
 from stages.files import processed
 from stages.files.paths import HISTORY, TRAIN_METRICS, WEIGHTS
 from stages.files.weights import load_network
 from stages.running.errors import StageError
+
+from network.training import Samples
+from network.training import score as score_of
 from tests.support import Clone
 
 
