@@ -24,10 +24,11 @@ from pathlib import Path
 
 def edit_once(event, arguments):
     path = Path("{MODULE}")
-    if (event, arguments[:1]) == ("import", ("MOMENT",)) and '{OLD}' in path.read_text():
-        path.write_text(path.read_text().replace('{OLD}', '{NEW}'))
+    if event in ("import", "open") and str(arguments[0]) == os.environ["EDIT_AT"]:
+        if '{OLD}' in path.read_text():
+            path.write_text(path.read_text().replace('{OLD}', '{NEW}'))
 
-if os.environ.get("DVC_STAGE") == "plot_weights":
+if os.environ.get("DVC_STAGE") in ("code", "plot_weights"):
     sys.addaudithook(edit_once)
 """
 
@@ -37,18 +38,19 @@ RUN = ("repro", "--single-item", "--force", "plot_weights")
 SHIM = f"""#!/bin/sh
 "{sys.executable}" "$@"
 code=$?
-if [ "$DVC_STAGE" = "$EDIT_AFTER" ]; then sed --in-place 's/{OLD}/{NEW}/' {MODULE}; fi
+if [ "$DVC_STAGE" = plot_weights ]; then sed --in-place 's/{OLD}/{NEW}/' {MODULE}; fi
 exit $code
 """
 
 
 @pytest.fixture
-def edit_at_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Edit as the stage begins to import a module."""
+def edit_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Edit as the stage begins to import a module or opens a file."""
 
     def prepare(moment: str) -> None:
-        (tmp_path / "sitecustomize.py").write_text(CUSTOMIZATION.replace("MOMENT", moment))
+        (tmp_path / "sitecustomize.py").write_text(CUSTOMIZATION)
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setenv("EDIT_AT", moment)
 
     return prepare
 
@@ -67,9 +69,9 @@ def assert_next_run_is_of_the_code(clone: Clone, finished: Clone) -> None:
 # before its own modules, among them, and when the work is done but for the picture
 @pytest.mark.parametrize("moment", ["matplotlib", "network.model", "PIL.PngImagePlugin"])
 def test_an_edit_between_a_stages_imports_and_its_end_is_noticed(
-    clone: Clone, finished: Clone, edit_at_import: Callable[[str], None], moment: str
+    clone: Clone, finished: Clone, edit_at: Callable[[str], None], moment: str
 ) -> None:
-    edit_at_import(moment)
+    edit_at(moment)
     failed = clone.try_dvc(*RUN)
     assert failed.returncode != 0
     assert CHANGED in failed.stderr
@@ -77,9 +79,18 @@ def test_an_edit_between_a_stages_imports_and_its_end_is_noticed(
     assert_next_run_is_of_the_code(clone, finished)
 
 
-@pytest.mark.parametrize("stage", ["code", "plot_weights"])
+def test_an_edit_while_the_code_is_recorded_is_noticed(
+    clone: Clone, finished: Clone, edit_at: Callable[[str], None]
+) -> None:
+    edit_at("data/code/train.json.partial")
+    failed = clone.try_dvc("repro", "--single-item", "--force", "code")
+    assert failed.returncode != 0
+    assert f"error: {MODULE}: changed while the stage ran; run it again\n" in failed.stderr
+    assert_next_run_is_of_the_code(clone, finished)
+
+
 def test_an_edit_between_a_stages_end_and_dvcs_hashing_is_run_next(
-    clone: Clone, finished: Clone, tmp_path: Path, stage: str
+    clone: Clone, finished: Clone, tmp_path: Path
 ) -> None:
     shim = tmp_path / "bin/python"
     shim.parent.mkdir()
@@ -87,15 +98,14 @@ def test_an_edit_between_a_stages_end_and_dvcs_hashing_is_run_next(
     shim.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(shim.parent), prepend=os.pathsep)
-        patch.setenv("EDIT_AFTER", stage)
-        clone.dvc("repro", "--single-item", "--force", stage)
+        clone.dvc(*RUN)
     assert_next_run_is_of_the_code(clone, finished)
 
 
 def test_an_environment_beside_the_project_whose_name_begins_alike_hides_nothing(
     finished: Clone,
     tmp_path: Path,
-    edit_at_import: Callable[[str], None],
+    edit_at: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clone = finished.copy(tmp_path / "proj")
@@ -105,7 +115,7 @@ def test_an_environment_beside_the_project_whose_name_begins_alike_hides_nothing
     packages = environment / "lib" / version / "site-packages"
     (packages / "all.pth").write_text(sysconfig.get_path("purelib"))
     monkeypatch.setenv("PATH", str(environment / "bin"), prepend=os.pathsep)
-    edit_at_import("PIL.PngImagePlugin")
+    edit_at("PIL.PngImagePlugin")
     assert CHANGED in clone.try_dvc(*RUN).stderr
 
 
