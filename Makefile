@@ -19,7 +19,7 @@ test: .venv/dev.installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses=auto --dist=worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -40,7 +40,7 @@ soak: .venv/dev.installed
 # Feeds the readers with what a coverage-guided fuzzer thinks up: make fuzz SECONDS=10
 SECONDS ?= 300
 fuzz: .venv/fuzz.installed
-	for reader in idx parameters weights; do \
+	for reader in idx parameters weights npy csv; do \
 		$(BIN)/python -m tests.fuzz $$reader -max_total_time=$(SECONDS) || exit; done
 
 .venv/fuzz.installed: .venv/dev.installed requirements/fuzz.txt

@@ -39,8 +39,9 @@ def main() -> None:
             rows = (history_row(epoch) for epoch in shown(trainer.run(), settings.epochs))
             write_table(HISTORY, COLUMNS, rows)
     except DivergenceError as error:
-        decay = settings.learning_rate * settings.weight_decay / settings.batch_size
-        name = "weight_decay" if decay > 1 else "learning_rate"
+        # a penalty that exceeds the loss, at any rate
+        penalty = settings.weight_decay / settings.batch_size * min(settings.learning_rate, 1)
+        name = "weight_decay" if penalty > 1 else "learning_rate"
         value = getattr(settings, name)
         raise StageError(f"params.yaml: train.{name}: {error}, lower it from {value}") from None
 

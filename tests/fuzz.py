@@ -12,15 +12,19 @@ from tempfile import TemporaryDirectory
 
 import atheris
 
-with atheris.instrument_imports(include=["numpy.lib", "stages", "yaml", "zipfile"]):
+with atheris.instrument_imports(include=["numpy.lib", "ruamel", "stages", "zipfile"]):
+    from stages.dataset import idx
+    from stages.files.paths import PARAMETERS, WEIGHTS
+    from stages.files.reading import read_npy
+    from stages.files.weights import load_network, save_network
+    from stages.plot_loss import read_history
+    from stages.running.errors import StageError
+    from stages.settings.section import load
+    from stages.settings.train import Train
+
     import numpy as np
 
     from network.model import Network
-    from stages.common import idx, npz
-    from stages.common.errors import StageError
-    from stages.common.parameters import load
-    from stages.common.paths import PARAMETERS
-    from stages.train import Parameters
 
 from tests.support import ROOT, idx_bytes
 
@@ -35,16 +39,22 @@ def read_idx(path: Path) -> None:
 def read_parameters(path: Path) -> None:
     """Read the file as params.yaml."""
     path.rename(PARAMETERS)
-    load(Parameters)
+    load("train", Train)
 
 
 def read_weights(path: Path) -> None:
     """Read the file as weights."""
-    with suppress(ValueError):  # which evaluate puts into words
-        Network([4, 3, 2]).assign(npz.read(path))
+    path.rename(WEIGHTS)
+    load_network()
 
 
-READERS = {"idx": read_idx, "parameters": read_parameters, "weights": read_weights}
+READERS = {
+    "idx": read_idx,
+    "parameters": read_parameters,
+    "weights": read_weights,
+    "npy": read_npy,
+    "csv": read_history,
+}
 
 
 def write_seeds(reader: str, folder: Path) -> None:
@@ -53,8 +63,14 @@ def write_seeds(reader: str, folder: Path) -> None:
         (folder / "images").write_bytes(idx_bytes(np.zeros((2, 3, 4), np.uint8)))
     elif reader == "parameters":
         (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    elif reader == "weights":
+        save_network(Network([4, 3, 2]))
+        WEIGHTS.rename(folder / "weights.npz")
+    elif reader == "npy":
+        np.save(folder / "images.npy", np.zeros((2, 3), np.float32))
     else:
-        np.savez(folder / "weights.npz", allow_pickle=False, **Network([4, 3, 2]).arrays())
+        header = "epoch,train_loss,validation_loss,train_accuracy,validation_accuracy"
+        (folder / "history.csv").write_text(f"{header}\n1,0.5,,0.9,\n")
 
 
 def main() -> None:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 from stages import download
 from stages.common import sources
 from stages.common.datasets import DATASETS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.common.errors import StageError
+
+import numpy as np
+import pytest
+
 from tests.support import ROOT, small_dataset
 
 RAW = Path("data/raw")
