@@ -87,7 +87,7 @@ def test_metrics_are_those_of_ten_independent_lines(finished: Clone, split: str)
             right = (p.argmax(axis=1) == label) & (y == label)
             precision = right.sum() / max((p.argmax(axis=1) == label).sum(), 1)
             recall = right.sum() / (y == label).sum()
-            assert metrics["digits"][name] == pytest.approx(
+            assert metrics["classes"][name] == pytest.approx(
                 {"precision": precision, "recall": recall}, abs=1e-6
             )
 
