@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # DVC starts the stages with `python`, and it must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# With it Python would not find the project's modules.
+unexport PYTHONSAFEPATH
 
 .PHONY: repro install test test-peers check format lock bench soak fuzz incomplete
 
