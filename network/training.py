@@ -69,6 +69,8 @@ class Trainer:
     warmup : epochs in which the learning rate rises; may be a fraction
     keep : the parameters at the end are those of the last epoch, or of the best: that with the
         lowest validation loss
+    threads : that update the parameters of a wide network; those of the matrix products are
+        OpenBLAS's, which threadpoolctl sets
 
     Raises
     ------
@@ -108,6 +110,7 @@ class Trainer:
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         keep: Literal["last", "best"] = "last",
+        threads: int = 1,
         seed: int = 0,
     ) -> None:
         splits = {"train": train, "validation": validation} if validation else {"train": train}
@@ -143,6 +146,7 @@ class Trainer:
             beta1=beta1,
             beta2=beta2,
             epsilon=epsilon,
+            threads=threads,
         )
         self._batches = ShuffledBatches(images, labels, batch_size, np.random.default_rng(shuffle))
         steps = len(self._batches)

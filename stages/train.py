@@ -27,7 +27,7 @@ def main() -> None:
     classes = len(processed.load_classes())
     train, validation = (processed.load(name, classes) for name in ("train", "validation"))
 
-    options = {**model.model_dump(), **settings.model_dump(exclude={"threads"})}
+    options = {**model.model_dump(), **settings.model_dump()}
     try:
         trainer = Trainer(train, validation, classes=classes, **options)
     except ValueError as error:
