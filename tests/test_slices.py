@@ -4,7 +4,7 @@ from threading import Barrier, current_thread
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import network.optimizer
@@ -36,7 +36,6 @@ def parameters_after_three_steps(
         return trained.parameters
 
 
-@settings(deadline=None)
 @given(
     name=st.sampled_from(["sgd", "momentum", "nesterov", "adam", "adamw"]),
     sizes=st.lists(st.integers(1, 12), min_size=2, max_size=3),
