@@ -49,7 +49,6 @@ fuzz: .venv/fuzz.installed
 # Some of what it compares with is large, and so it has an environment of its own.
 bench: .venv-bench/installed repro
 	.venv-bench/bin/python -m benchmarks $(BENCH)
-	.venv-bench/bin/python -m benchmarks.profile
 
 .venv-bench/installed: requirements/compute.txt requirements/plot.txt requirements/pipeline.txt \
 		requirements/bench.txt

@@ -10,21 +10,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.jobs import JOBS, PEERS, ROWS, WIDTHS
-from benchmarks.steps.time import PEERS as STEP_PEERS
+from benchmarks.steps.runner import PEERS as STEP_PEERS
 from benchmarks.steps.workloads import WORKLOADS
 
 PAGES = (Path("docs/speed.md"), Path("README.md"))
 GROWTH, ACCURACY = Path("docs/growth.png"), Path("docs/accuracy.png")
 COLORS = dict(
-    zip(
-        PEERS, ("#0072b2", "#000000", "#e69f00", "#d55e00", "#009e73", "#cc79a7"), strict=True
-    )
+    zip(PEERS, ("#0072b2", "#000000", "#e69f00", "#d55e00", "#009e73", "#cc79a7"), strict=True)
 )
 Runs = list[dict[str, Any]]
 
 
-def write(results: dict[str, Any]) -> None:
-    """Fill in the tables and draw the pictures of the parts that were measured."""
+def write(results: dict[str, Any], folder: Path) -> None:
+    """Fill in the tables and draw the pictures of the parts that were measured.
+
+    The pages are those of the project, and are written with the pictures to the same paths in
+    ``folder``.
+    """
+    (folder / "docs").mkdir(exist_ok=True)
     tables = {"machine": machine(results["machine"])}
     if "jobs" in results:
         tables["default job"] = job_table(results["jobs"]["default"])
@@ -33,10 +36,10 @@ def write(results: dict[str, Any]) -> None:
             for name, peers in results["jobs"].items()
         )
     if "rows" in results and "widths" in results:
-        draw_growth(results["rows"], results["widths"])
+        draw_growth(results["rows"], results["widths"]).savefig(folder / GROWTH)
         tables["growth"] = growth_table(results["rows"], results["widths"])
     if "accuracy" in results:
-        draw_accuracy(results["accuracy"])
+        draw_accuracy(results["accuracy"]).savefig(folder / ACCURACY)
     if "steps" in results:
         tables["steps"] = step_tables(results["steps"])
     if "profile" in results:
@@ -45,7 +48,7 @@ def write(results: dict[str, Any]) -> None:
         text = page.read_text()
         for name, table in tables.items():
             text = fill(text, name, table)
-        page.write_text(text)
+        (folder / page).write_text(text)
 
 
 def fill(text: str, name: str, table: str) -> str:
@@ -99,7 +102,7 @@ def growth_table(rows: dict[str, Any], widths: dict[str, Any]) -> str:
     """Return a table of the seconds and megabytes at both ends of each scale."""
     lines = ["| | " + " | ".join(PEERS[name] for name in rows["1"]) + " |"]
     lines.append("| --- | " + " | ".join(["---:"] * len(rows["1"])) + " |")
-    tasks = {str(k): task.title for k, task in (ROWS | WIDTHS).items()}
+    tasks = {key: task.title for key, task in (ROWS | WIDTHS).items()}
     for points in (rows, widths):
         for key, peers in points.items():
             cells = [
@@ -113,7 +116,7 @@ def growth_table(rows: dict[str, Any], widths: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def draw_growth(rows: dict[str, Any], widths: dict[str, Any]) -> None:
+def draw_growth(rows: dict[str, Any], widths: dict[str, Any]) -> Figure:
     """Draw time and memory over rows and over width, a line for each peer."""
     figure = Figure(figsize=(10, 7), dpi=120, layout="constrained")
     panels = figure.subplots(2, 2, sharey="row")
@@ -135,10 +138,10 @@ def draw_growth(rows: dict[str, Any], widths: dict[str, Any]) -> None:
     panels[0, 0].set_ylabel("seconds of the job")
     panels[1, 0].set_ylabel("peak memory, GB")
     panels[0, 0].legend(frameon=False, fontsize=8)
-    figure.savefig(GROWTH)
+    return figure
 
 
-def draw_accuracy(recipes: dict[str, Any]) -> None:
+def draw_accuracy(recipes: dict[str, Any]) -> Figure:
     """Draw the test accuracy after each epoch over the seconds since the start of the process."""
     figure = Figure(figsize=(9, 5.5), dpi=120, layout="constrained")
     axes = figure.subplots()
@@ -158,7 +161,7 @@ def draw_accuracy(recipes: dict[str, Any]) -> None:
     axes.invert_yaxis()
     plain_look(axes)
     axes.legend(frameon=False, fontsize=7, ncols=2)
-    figure.savefig(ACCURACY)
+    return figure
 
 
 def plain_look(axes: Axes) -> None:
@@ -199,7 +202,5 @@ def profile_table(parts: dict[str, float]) -> str:
     """Return the parts of a step and their share."""
     total = sum(parts.values())
     lines = ["| part of a step | µs | share |", "| --- | ---: | ---: |"]
-    lines += [
-        f"| {name} | {micros:.2f} | {micros / total:.0%} |" for name, micros in parts.items()
-    ]
+    lines += [f"| {name} | {micros:.2f} | {micros / total:.0%} |" for name, micros in parts.items()]
     return "\n".join([*lines, f"| sum | {total:.2f} | |"])

@@ -2,14 +2,13 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from network.optimizer import OptimizerName
 from network.schedule import SHAPES, Schedule, ScheduleName
-
 
 Score = tuple[Any, Any]  # loss and accuracy, as anything that becomes a float
 
@@ -18,12 +17,12 @@ Score = tuple[Any, Any]  # loss and accuracy, as anything that becomes a float
 class Job:
     """A network and its training, with the settings of ``params.yaml`` by their names.
 
-    ``others`` are settings that this project alone has. The training images and those of ``held_out``
-    are scored after each epoch; ``data`` is the folder of the arrays.
+    ``others`` are settings that this project alone has. The training images and those of
+    ``held_out`` are scored after each epoch. ``data`` is the folder of the arrays.
     """
 
-    hidden: tuple[int, ...] = (64, 32)
-    dropout: tuple[float, ...] = (0.1, 0.1)
+    hidden: Sequence[int] = (64, 32)
+    dropout: Sequence[float] = (0.1, 0.1)
     optimizer: OptimizerName = "sgd"
     learning_rate: float = 0.006
     batch_size: int = 16
@@ -94,6 +93,5 @@ def read(arguments: list[str]) -> tuple[Job, Path, Report]:
     arguments : of the command line: the job as JSON, the file, and the clock at the start
     """
     text, weights, begin = arguments
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()}
-    job = Job(**{**fields, "data": Path(fields["data"])})
-    return job, Path(weights), Report(float(begin))
+    fields: dict[str, Any] = json.loads(text)
+    return Job(**fields | {"data": Path(fields["data"])}), Path(weights), Report(float(begin))

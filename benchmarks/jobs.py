@@ -16,12 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
-import numpy as np
 import yaml
 
+from benchmarks.arrays import PROCESSED, write_copies
 from benchmarks.job import Job
 
-PROCESSED = Path("data/processed")
 RECIPES = Path("recipes")
 
 PEERS = {
@@ -74,7 +73,7 @@ JOBS = {
 }
 # in float64, and shuffled once more, thirty times MNIST needs 21 GB
 ROWS = {
-    copies: Task(
+    str(copies): Task(
         f"{copies} times MNIST",
         replace(DEFAULT, epochs=2),
         copies,
@@ -83,7 +82,7 @@ ROWS = {
     for copies in (1, 3, 10, 30)
 }
 WIDTHS = {
-    units: Task(f"{units}-{units // 2}", wide(units, units // 2))
+    str(units): Task(f"{units}-{units // 2}", wide(units, units // 2))
     for units in (64, 128, 256, 512, 1024, 2048, 4096)
 }
 
@@ -101,6 +100,12 @@ def accuracy_tasks() -> dict[str, Task]:
     }
 
 
+def tasks(part: str) -> dict[str, Task]:
+    """Return the tasks of a part."""
+    known = {"jobs": JOBS, "rows": ROWS, "widths": WIDTHS}
+    return known[part] if part in known else accuracy_tasks()
+
+
 def smaller(task: Task) -> Task:
     """Return a task that shows within seconds whether everything runs."""
     hidden = tuple(min(units, 64) for units in task.job.hidden)
@@ -109,7 +114,7 @@ def smaller(task: Task) -> Task:
 
 
 def run_in_turn(
-    tasks: dict[Any, Task], peers: list[str], rounds: int, rows: int | None
+    tasks: dict[str, Task], peers: list[str], rounds: int, rows: int | None
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Run each task ``rounds`` times with each of the peers, and yield task, peer and measurement.
 
@@ -126,7 +131,7 @@ def run_in_turn(
             for _ in range(rounds):
                 for peer in peers:
                     if peer in task.peers:
-                        yield str(key), peer, measure(peer, job, folder / "weights")
+                        yield key, peer, measure(peer, job, folder / "weights")
 
 
 def measure(peer: str, job: Job, weights: Path) -> dict[str, Any]:
@@ -158,15 +163,3 @@ def measure(peer: str, job: Job, weights: Path) -> dict[str, Any]:
         "memory": 1024 * usage.ru_maxrss,
         **report,
     }
-
-
-def write_copies(folder: Path, copies: int, rows: int | None) -> None:
-    """Write the arrays, with the training images over and over, and at most so many ``rows``."""
-    folder.mkdir(exist_ok=True)
-    for source in PROCESSED.glob("*.npy"):
-        array = np.load(source, mmap_mode="r")[:rows]
-        times = copies if source.name.startswith("train") else 1
-        shape = (times * len(array), *array.shape[1:])
-        repeated = np.lib.format.open_memmap(folder / source.name, "w+", array.dtype, shape)
-        for copy in range(times):
-            repeated[copy * len(array) : (copy + 1) * len(array)] = array

@@ -44,7 +44,7 @@ def main() -> None:
     batches = np.zeros((steps, job.batch_size), np.int32)
     epoch = (
         jax.jit(partial(train, job), donate_argnums=0)
-        .lower(state, batches, rates[0], images, labels)
+        .lower(state, (batches, rates[0]), images, labels)
         .compile()
     )
     scores = [jax.jit(score).lower(parameters, *split).compile() for split in data]
@@ -53,7 +53,7 @@ def main() -> None:
     for number in range(job.epochs):
         order = random.permutation(len(labels)).astype(np.int32)
         batches = order[: steps * job.batch_size].reshape(steps, job.batch_size)
-        state = epoch(state, batches, rates[number], images, labels)
+        state = epoch(state, (batches, rates[number]), images, labels)
         report.epoch(*(each(state[0], *split) for each, split in zip(scores, data, strict=True)))
     arrays = {
         name: array
@@ -88,10 +88,8 @@ def loss(parameters: Arrays, job: Job, x: Arrays, labels: Arrays, key: Arrays) -
     return cross_entropy(logits, labels).mean() + job.strength / 2 * penalty
 
 
-def train(
-    job: Job, state: Arrays, batches: Arrays, rates: Arrays, images: Arrays, labels: Arrays
-) -> Arrays:
-    """Take a step for each batch of rows (steps, batch_size)."""
+def train(job: Job, state: Arrays, batches: Arrays, images: Arrays, labels: Arrays) -> Arrays:
+    """Take a step for each batch: its rows and its learning rate."""
 
     def step(state: Arrays, given: Arrays) -> Arrays:
         parameters, (m, v, t), key = state
@@ -113,7 +111,7 @@ def train(
             )
         return (parameters, (m, v, t), key), None
 
-    return jax.lax.scan(step, state, (batches, rates))[0]
+    return jax.lax.scan(step, state, batches)[0]
 
 
 def score(parameters: Arrays, images: Arrays, labels: Arrays) -> Arrays:

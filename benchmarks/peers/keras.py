@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.job import Job, Report, read
+from benchmarks.job import Report, read
 
 STEPS_PER_CALL = 50
 
@@ -71,13 +71,16 @@ class Scores(keras.callbacks.Callback):  # type: ignore[misc]
         self._data, self._report = data, report
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Note the time."""
         self._begin = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Note how long the first call took."""
         if not self._report.compile:
             self._report.compile = time.monotonic() - self._begin
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Score the training and the held-out images."""
         scores = []
         for images, labels in self._data:
             found = self.model.evaluate(images, labels, 1000, verbose=0, return_dict=True)

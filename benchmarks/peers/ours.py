@@ -40,7 +40,7 @@ def main() -> None:
     with threadpool_limits(threads):
         for epoch in trainer.run():
             report.epoch(epoch.scores["train"], epoch.scores["validation"])
-    np.savez(weights, **trainer.network.state_dict())
+    np.savez(weights, **trainer.network.state_dict())  # type: ignore[arg-type]
     report.saved()
 
 

@@ -1,6 +1,7 @@
 """A plain NumPy script: float64, a sample a column, one-hot targets, no buffer kept."""
 
 import sys
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -39,19 +40,19 @@ def main() -> None:
             rate, step = rates[step], step + 1
             for i, (p, g) in enumerate(zip(w + b, dw + db, strict=True)):
                 if job.optimizer == "sgd":
-                    p -= rate * g
+                    p[:] -= rate * g
                 else:
                     m[i] = 0.9 * m[i] + 0.1 * g
                     v[i] = 0.999 * v[i] + 0.001 * g**2
                     m_hat, v_hat = m[i] / (1 - 0.9**step), v[i] / (1 - 0.999**step)
-                    p -= rate * m_hat / (np.sqrt(v_hat) + 1e-8)
+                    p[:] -= rate * m_hat / (np.sqrt(v_hat) + 1e-8)
         report.epoch(*(score(w, b, *split) for split in data))
     np.savez(weights, *w, *b)
     report.saved()
 
 
 def forward(
-    w: list[Doubles], b: list[Doubles], x: Doubles, dropout: tuple[float, ...] = ()
+    w: list[Doubles], b: list[Doubles], x: Doubles, dropout: Sequence[float] = ()
 ) -> tuple[list[Doubles], list[Any]]:
     """Return the activations of each layer, the last of them probabilities, and the masks."""
     activations, masks = [x], []
@@ -68,12 +69,13 @@ def forward(
 
 
 def gradients(
-    w: list[Doubles], b: list[Doubles], x: Doubles, y: Doubles, dropout: tuple[float, ...]
+    w: list[Doubles], b: list[Doubles], x: Doubles, y: Doubles, dropout: Sequence[float]
 ) -> tuple[list[Doubles], list[Doubles]]:
     """Return the gradients of the weights and of the biases."""
     activations, masks = forward(w, b, x, dropout)
     delta = (activations[-1] - y) / x.shape[1]
-    dw, db = [], []
+    dw: list[Doubles] = []
+    db: list[Doubles] = []
     for i in reversed(range(len(w))):
         dw.insert(0, delta @ activations[i].T)
         db.insert(0, delta.sum(axis=1, keepdims=True))

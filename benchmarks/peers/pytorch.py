@@ -44,7 +44,7 @@ def main() -> None:
     rates = iter(job.rates(-(-len(labels) // job.batch_size)))
     report.started()
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def score(images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
         model.eval()
         loss = right = 0.0

@@ -1,1 +1,1 @@
-"""The peers, each as its own users would write it for speed."""
+"""Steps alone: each peer's process is warm, and trains a round when it is told to."""

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.worker import Data, serve
-from benchmarks.workloads import Workload
+from benchmarks.steps.worker import Data, serve
+from benchmarks.steps.workloads import Workload
 
 Arrays = Any
 

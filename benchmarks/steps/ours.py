@@ -1,19 +1,19 @@
 """This project's engine, with the kernels that the environment asks for."""
 
 import stages  # noqa: F401  # isort: skip  (chooses the kernels, before NumPy)
-from collections.abc import Iterator
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.worker import Data, serve
-from benchmarks.workloads import Workload
+from benchmarks.steps.worker import Data, serve
+from benchmarks.steps.workloads import Workload
 from network.batches import ShuffledBatches
 from network.layers import Dropout
 from network.model import Network
-from network.optimizer import OPTIMIZERS
+from network.optimizer import create_optimizer
 from network.schedule import SHAPES, Schedule
 from network.training import train_epoch
 
@@ -32,23 +32,22 @@ class Ours:
             ],
         )
         self._network.initialize(np.random.default_rng(weights))
-        self._steps = self._train(workload, data, np.random.default_rng(shuffle))
-
-    def _train(
-        self, workload: Workload, data: Data, generator: np.random.Generator
-    ) -> Iterator[int]:
         batches = ShuffledBatches(
-            data.train_images, data.train_labels, workload.batch_size, generator
+            data.train_images,
+            data.train_labels,
+            workload.batch_size,
+            np.random.default_rng(shuffle),
         )
-        optimizer = OPTIMIZERS[workload.optimizer](self._network, workload.strength)
-        schedule = Schedule(SHAPES["constant"], workload.learning_rate, total=1, warmup=0)
-        while True:
-            yield from train_epoch(self._network, optimizer, batches, schedule, first_step=0)
+        self._batches = (batch for _ in count() for batch in batches)
+        self._optimizer = create_optimizer(
+            workload.optimizer, self._network, workload.strength, threads=threads
+        )
+        self._schedule = Schedule(SHAPES["constant"], workload.learning_rate, total=1, warmup=0)
 
     def train(self, steps: int) -> None:
         """Take the steps."""
-        for _ in range(steps):
-            next(self._steps)
+        batches = islice(self._batches, steps)
+        train_epoch(self._network, self._optimizer, batches, self._schedule)
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[Any]:
         """Return the classes of the highest logits."""

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.worker import Data, serve
-from benchmarks.workloads import Workload
+from benchmarks.steps.worker import Data, serve
+from benchmarks.steps.workloads import Workload
 
 
 class PyTorch:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from benchmarks.worker import Data, serve
-from benchmarks.workloads import Workload
+from benchmarks.steps.worker import Data, serve
+from benchmarks.steps.workloads import Workload
 
 
 class ScikitLearn:
