@@ -48,7 +48,6 @@ fuzz: .venv/fuzz.installed
 # Some of what it compares with is large, and so it has an environment of its own.
 bench: .venv-bench/installed repro
 	.venv-bench/bin/python -m benchmarks $(BENCH)
-	.venv-bench/bin/python -m benchmarks.profile
 
 # Our optimizers and schedule against PyTorch's.
 test-peers: .venv-bench/installed

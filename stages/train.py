@@ -17,7 +17,7 @@ from stages.settings.train import Train
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from network.training import DivergenceError, Epoch, Trainer
+from network.trainer import DivergenceError, Epoch, Trainer
 
 COLUMNS = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 BAR = "epoch {n_fmt}/{total_fmt} |{bar}| {remaining}{postfix}"
@@ -28,7 +28,7 @@ def main() -> None:
     classes = len(processed.load_classes())
     train, validation = (processed.load(name, classes) for name in ("train", "validation"))
 
-    options = model.model_dump() | augment.model_dump() | settings.model_dump(exclude={"threads"})
+    options = model.model_dump() | augment.model_dump() | settings.model_dump()
     try:
         trainer = Trainer(train, validation, classes=classes, **options)
     except ValueError as error:
