@@ -1,6 +1,7 @@
 """A server on loopback that sends any bytes, and the bytes of hostile servers and archives."""
 
 import gzip
+import signal
 import socket
 import tarfile
 import threading
@@ -11,6 +12,8 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from time import sleep
 from typing import Any, Self
 from unittest.mock import patch
+
+from stages.dataset.reader import SourceError
 
 NAME = "train-images-idx3-ubyte"
 
@@ -141,3 +144,35 @@ SPARSE = {
     "sound": sparse(b"\0\0\x08abc", map="0,3,9,3", size="20"),
 }
 LONG_NAME = member("././@LongLink", kind=tarfile.GNUTYPE_LONGNAME, size=3 << 30)
+
+
+def with_checksums(archive: bytes) -> bytes:
+    """Return the archive with the checksum that each of its blocks needs to be a header."""
+    blocks = bytearray(archive)
+    for start in range(0, len(archive) - tarfile.BLOCKSIZE + 1, tarfile.BLOCKSIZE):
+        place = slice(start + 148, start + 156)
+        blocks[place] = b" " * 8
+        blocks[place] = b"%06o\0 " % sum(blocks[start : start + tarfile.BLOCKSIZE])
+    return bytes(blocks)
+
+
+def backwards() -> bytes:
+    """Return a member of a negative size, after which some versions of ``tarfile`` never end."""
+    header = bytearray(member("other"))
+    header[124:136] = (-512).to_bytes(12, "big", signed=True)
+    return with_checksums(bytes(header))
+
+
+@contextmanager
+def seconds_of_processor(seconds: float) -> Iterator[None]:
+    """Stop the block with a ``SourceError``, as the reader's own timer would kill its process."""
+
+    def stop(*_: object) -> None:
+        raise SourceError("too slow")
+
+    signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)

@@ -24,6 +24,7 @@ from tests.hostile import (
     Answer,
     Website,
     answer,
+    backwards,
     endless,
     member,
 )
@@ -112,6 +113,11 @@ def test_a_decompressed_redirect_takes_no_more_memory(website: Website) -> None:
 def test_a_long_name_in_an_archive_takes_no_more_memory() -> None:
     Path("package.tgz").write_bytes(gzip.compress(LONG_NAME))
     assert complaint("package.tgz", SMALL) == "takes more than 96 MiB of memory"
+
+
+def test_an_archive_that_leads_backwards_ends() -> None:
+    Path("package.tgz").write_bytes(gzip.compress(member("first") + backwards()))
+    assert complaint("package.tgz", SHORT)
 
 
 def test_a_reader_without_any_memory_fails_in_one_line() -> None:
