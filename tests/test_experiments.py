@@ -28,7 +28,7 @@ def learning_rate(clone: Clone) -> str:
 @pytest.fixture
 def tried(clone: Clone) -> Clone:
     """A clone that has tried another learning rate, and gone back."""
-    said = clone.dvc("exp", "run", *FASTER, "--name", "faster")
+    said = clone.dvc("exp", "run", *FASTER, "--name", "faster", "evaluate")
     assert "Ran experiment(s): faster" in said
     clone.run("git", "checkout", "--quiet", "--force", "HEAD")
     clone.dvc("checkout")
@@ -53,7 +53,7 @@ def test_an_experiment_is_compared(tried: Clone) -> None:
 def test_an_experiment_is_applied(tried: Clone) -> None:
     tried.dvc("exp", "apply", "faster")
     assert learning_rate(tried) == "0.05"
-    assert tried.repro() == []
+    assert tried.repro("evaluate") == []
 
 
 def test_an_experiment_becomes_a_branch(tried: Clone) -> None:
@@ -61,7 +61,7 @@ def test_an_experiment_becomes_a_branch(tried: Clone) -> None:
     tried.run("git", "checkout", "--quiet", "kept")
     tried.dvc("checkout")
     assert learning_rate(tried) == "0.05"
-    assert tried.repro() == []
+    assert tried.repro("evaluate") == []
 
 
 def test_a_queued_grid_runs_in_parallel_and_changes_nothing_here(clone: Clone) -> None:

@@ -75,7 +75,8 @@ def test_what_a_killed_dvc_left_is_mended(
     assert clone.try_dvc("repro").returncode != 0
     said = clone.run(sys.executable, "-m", "tools.mend").stdout
     assert said == f"removed {name}, which a DVC that was killed had left behind\n"
-    assert clone.repro() == []
+    # what code writes is in git, and so not in DVC's cache
+    assert clone.repro() == (["code"] if name == "dvc.lock" else [])
     assert clone.outputs() == finished.outputs()
 
 
@@ -102,7 +103,7 @@ def test_a_run_that_was_about_to_be_noted_is_forgotten(clone: Clone, finished: C
     assert "argument must be str" in clone.try_dvc("repro").stderr
     said = clone.run(sys.executable, "-m", "tools.mend").stdout.splitlines()
     assert len(said) == len(notes)
-    assert clone.repro() == list(PIPELINE)
+    assert clone.repro() == [stage for stage in PIPELINE if stage != "code"]  # it has run already
     assert clone.outputs() == finished.outputs()
 
 

@@ -66,7 +66,7 @@ def test_recipes_fit_params_yaml(path: Any, capsys: pytest.CaptureFixture[str]) 
 
 def test_a_recipe_is_applied_in_one_command(clone: Clone) -> None:
     words = clone.run(sys.executable, "-m", "tools.recipe", "fast").stdout.split()
-    clone.dvc("exp", "run", "--name", "quick", *words)
+    clone.dvc("exp", "run", "--name", "quick", *words, "train")
     content = yaml.safe_load((clone.root / "params.yaml").read_text())
     for section, keys in yaml.safe_load((ROOT / "recipes/fast.yaml").read_text()).items():
         assert {key: content[section][key] for key in keys} == keys
