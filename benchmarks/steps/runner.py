@@ -59,7 +59,7 @@ def run_in_turn(
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield workload, number of threads, and the timings of each peer.
 
-    ``rows`` shortens each split, for a trial.
+    ``rows`` shortens each split and the rounds, for a trial.
     """
     chosen = {name: peer for name, peer in PEERS.items() if peer.module in (*peers, "floor")}
     with TemporaryDirectory() as folder:
@@ -68,8 +68,9 @@ def run_in_turn(
             if workload.copies > 1 or rows:
                 data = Path(folder)
                 write_copies(data, workload.copies, rows)
+            steps = 5 if rows else workload.steps
             for threads in THREADS:
-                command = [workload_name, str(threads), str(data)]
+                command = [workload_name, str(threads), str(data), str(steps)]
                 yield workload_name, str(threads), time_peers(chosen, command, threads, rounds)
 
 

@@ -38,6 +38,7 @@ def serve(make: Callable[[Workload, Data, int], Peer]) -> None:
     parser.add_argument("workload", choices=WORKLOADS)
     parser.add_argument("threads", type=int)
     parser.add_argument("folder", type=Path, help="where the arrays are")
+    parser.add_argument("steps", type=int, help="of a round")
     arguments = parser.parse_args()
     workload = WORKLOADS[arguments.workload]
 
@@ -49,13 +50,13 @@ def serve(make: Callable[[Workload, Data, int], Peer]) -> None:
         np.load(folder / "validation_labels.npy"),
     )
     peer = make(workload, data, arguments.threads)
-    peer.train(workload.steps)  # compiles what is compiled, and warms what is warmed
+    peer.train(arguments.steps)  # compiles what is compiled, and warms what is warmed
     print("ready", flush=True)
     for line in sys.stdin:
         if line == "train\n":
             start = time.perf_counter()
-            peer.train(workload.steps)
-            print((time.perf_counter() - start) / workload.steps, flush=True)
+            peer.train(arguments.steps)
+            print((time.perf_counter() - start) / arguments.steps, flush=True)
         else:
             predicted = peer.predict(data.validation_images)
             print(float((predicted == data.validation_labels).mean()), flush=True)
