@@ -42,7 +42,7 @@ soak: .venv/dev.installed
 # Feeds the readers with what a coverage-guided fuzzer thinks up: make fuzz SECONDS=10
 SECONDS ?= 300
 fuzz: .venv/fuzz.installed
-	for reader in idx parameters weights npy csv; do \
+	for reader in http npm idx parameters weights npy csv; do \
 		$(BIN)/python -m tests.fuzz $$reader -max_total_time=$(SECONDS) || exit; done
 
 # Some of what it compares with is large, and so it has an environment of its own.
