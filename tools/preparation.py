@@ -5,6 +5,7 @@ deterministic, in float64, and needs no more than loops, sums and a median.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ SIDE, DIGIT_SIDE = 28, 20
 WINDOW = 0.3  # of the picture's longer side: wider than a stroke, narrower than a shadow
 CONTRAST = 0.1  # least distance between ink and paper; from black to white it is 1
 LEVELS = 3  # paper, rulings, ink
-TWO_CLASSES = 0.75  # separability of what is one class, uniform; if normal, it has 0.64
+TWO_CLASSES = 0.77  # separability of what is one class, uniform; if normal, it has 0.64
 CLEAN = 0.85  # least separability of a picture of ink and paper alone
 STROKE = 2.5  # median width of MNIST's strokes, in pixels of a digit that fills 20 × 20
 BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
@@ -101,7 +102,7 @@ def contrast(pixels: Floats) -> Floats:
     and the edges of shadows (Serra, "Image Analysis and Mathematical Morphology", 1982). Of dark
     ink the distance is proportional to the light, and so it is divided by that.
     """
-    window = int(WINDOW * max(pixels.shape[:2])) | 1
+    window = window_of(pixels)
     differences = pixels - ndimage.uniform_filter(pixels, (window, window, 1), mode="nearest")
     differences = differences.reshape(-1, pixels.shape[2])
     axis = np.linalg.eigh(differences.T @ differences)[1][:, -1]
@@ -116,6 +117,11 @@ def contrast(pixels: Floats) -> Floats:
     return distance
 
 
+def window_of(values: Floats) -> int:
+    """Return the side of the window in pixels, an odd number."""
+    return int(WINDOW * max(values.shape[:2])) | 1
+
+
 def opening(values: Floats, window: int) -> Floats:
     """Return the highest of the minima of all windows that cover a pixel; borders are continued."""
     continued = np.pad(values, window, mode="edge")
@@ -126,6 +132,7 @@ def opening(values: Floats, window: int) -> Floats:
 def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     """Return the ink, and a mask of the marks.
 
+    The threshold is Otsu's, of the pixels near the most distant ones, so that a small mark counts.
     Rulings, dirt and what lies beside the paper stand out, too, but reach the border. So the
     threshold rises until half of what is above it does not, while there are two classes to tell
     apart. In a clean picture marks may reach the border.
@@ -138,27 +145,42 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     if distance.max() < CONTRAST:
         raise ValueError(NOTHING)
     scale = 255 / distance.max()
-    values = np.rint(scale * distance).astype(np.int64).ravel()
+    values = np.rint(scale * distance).astype(np.int64)
     paper = np.median(values)
+    near = ndimage.maximum_filter(distance, window_of(distance)) >= distance.max() / 2
+    values = values[near]
     for level in range(LEVELS):
         threshold, separability = otsu(values)
-        if level and separability < TWO_CLASSES:
-            break
         above = values > threshold
+        if above.all() or (level and separability < TWO_CLASSES):
+            break
         low, high = np.median(values[~above]), np.median(values[above])
         ink = np.clip((scale * distance - low) / (high - low), 0, 1)
         parts, _ = ndimage.label(ink > 0.5, NEIGHBOURS)
         mass = np.bincount(parts.ravel(), ink.ravel())
         mass[0] = 0
         free = mass.copy()
-        for border in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
-            free[border] = 0
-        if not level and separability >= CLEAN and stroke_width(ink > 0.5) > min(ink.shape) / 20:
+        free[border_of(parts)] = 0
+        if not level and separability >= CLEAN and touches_as_digits(parts):
             free = mass
         if 2 * free.sum() >= mass.sum() and high - paper >= scale * CONTRAST:
             return ink, (free > free.max() / 20)[parts]
         values = values[above]
     raise ValueError(f"{NOTHING} and ends within the picture")
+
+
+def border_of(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the values on the border, clockwise."""
+    sides = values[0], values[1:, -1], values[-1, -2::-1], values[-2:0:-1, 0]
+    return np.concatenate(sides)
+
+
+def touches_as_digits(parts: NDArray[np.int32]) -> bool:
+    """Tell whether parts touch the border once each or broadly, which rulings do not."""
+    border = border_of(parts)
+    touches = border[(border > 0) & (np.roll(border, 1) == 0)]
+    broad = (border > 0).sum() > len(touches) * min(parts.shape) / DIGIT_SIDE
+    return bool(broad or len(touches) == len(set(touches)))
 
 
 def otsu(values: NDArray[np.int64]) -> tuple[int, float]:
