@@ -191,7 +191,7 @@ function readColors() {
   const steps = Array.from({ length: 65 }, (_, i) => i / 64);
   const scale = (from, to) => steps.map((share) => between(color(from), color(to), share));
   colors = {
-    ink: scale("off", "ink"),
+    ink: scale("card", "ink"),
     lit: scale("off", "lit"),
     signed: [...scale("neither", "against").reverse(), ...scale("neither", "for")],
     accent: color("accent"),
@@ -388,6 +388,8 @@ function renderUnit({ depth, unit }) {
   const layer = NETWORK[depth];
   const isClass = depth === LAST;
   const letter = isClass ? "z" : "y";
+  element("dense").textContent = `∂${letter}/∂x = ∂${letter}/∂y Wᵀ`;
+  element("relu").textContent = `∂${letter}/∂x = [x > 0] ∂${letter}/∂y`;
   const title = isClass ? `Class ${CLASSES[unit]}` : `Unit ${unit + 1} of layer ${depth + 1}`;
   element("unit-title").textContent = title;
 
@@ -399,7 +401,7 @@ function renderUnit({ depth, unit }) {
     : `Its weights: one for each pixel; the largest ±${decimal(limit)}.`;
 
   const hasGradient = seen !== null && depth > 0;
-  element("gradient-figure").hidden = !hasGradient;
+  element("gradient-figure").hidden = element("chain").hidden = !hasGradient;
   element("decomposition").hidden = !seen;
   if (hasGradient) {
     const slope = gradient(NETWORK, seen.sums, depth, unit);
@@ -434,6 +436,8 @@ function announce() {
 }
 
 element("unpin").addEventListener("click", () => pin(null));
+const longest = Math.max(...CLASSES.map((name) => name.length));
+element("classes").style.setProperty("--names", `${Math.min(longest + 1, 12)}ch`);
 element("sizes").textContent = [784, ...NETWORK.map(({ bias }) => bias.length)].join(" → ");
 element("accuracy").textContent = `${(100 * DATA.right / DATA.images).toFixed(2)} % of ${DATA.images.toLocaleString("en")} test images right`;
 element("logits").innerHTML = sumOf(LAST);
