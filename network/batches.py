@@ -15,11 +15,11 @@ Item = TypeVar("Item")
 
 
 class ShuffledBatches:
-    """Iterating gives one epoch: every sample once, the last batch with what is left.
+    """An iteration is one epoch: every sample once, the last batch with the rest.
 
-    The order is one permutation of all samples. Rows are gathered a chunk of whole batches at a
-    time, in one call, into an array small enough to stay in the processor's cache until its
-    batches are used.
+    The order is one permutation of all samples. Rows are gathered by chunks of whole batches, each
+    in one call, into an array small enough to stay in the processor's cache until its batches are
+    used.
 
     Images of more than ``WHOLE_BYTES`` may not fit into memory, and each row at random would then
     be a read from the disk. Their order is random in two steps: blocks of neighbouring rows, read

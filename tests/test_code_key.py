@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support import ROOT
 
 SOURCES = [path.read_text() for path in sorted(ROOT.glob("[ns]t*/**/*.py"))]
 

@@ -1,7 +1,7 @@
-"""Reading IDX, the format that MNIST is published in.
+"""Reading IDX, the file format of MNIST.
 
 A file is a magic number (two zero bytes, 8 for unsigned bytes, the number of dimensions), then
-each dimension as a big-endian 32-bit integer, then the bytes, the last dimension fastest.
+each dimension as a big-endian 32-bit integer, then the bytes in C order.
 Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
 """
 

@@ -1,4 +1,4 @@
-"""Setting samples aside for validation."""
+"""The split of the training set into training and validation samples."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 def stratified_split(
     labels: NDArray[np.uint8], validation_size: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Choose validation samples at random, each class in proportion to its share.
+    """Choose validation samples at random, each class in proportion to its size.
 
-    A class gives its exact quota rounded down, and the classes with the largest remainders one
-    more each, until the number is full (the largest remainder method, Hamilton 1792).
+    Each class gives its exact quota rounded down, and the classes with the largest remainders one
+    more, until the sum is reached (the largest remainder method, Hamilton 1792).
 
     Parameters
     ----------
