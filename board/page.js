@@ -28,7 +28,9 @@ const ink = board.getContext("2d", { willReadFrequently: true });
 let drawing = { strokes: [], sample: null };
 const earlier = [];
 let pen = { x: SIDE / 2, y: SIDE / 2 }; // of the keyboard
-let seen = null; // {x, sums, probabilities} of the drawing, null if it shows nothing
+let answers = []; // {x, sums, probabilities} of each mark that was found, from left to right
+let seen = null; // the last of them
+let refusal = ""; // why none was found
 let pointed = null; // {depth, unit} under the pointer or the focus
 let pinned = null; // {depth, unit} that was clicked
 
@@ -145,36 +147,41 @@ function refresh() {
   if (refresh.frame) return;
   refresh.frame = requestAnimationFrame(() => {
     refresh.frame = 0;
-    seen = read();
+    answers = images().map((x) => {
+      const sums = forward(NETWORK, x);
+      return { x, sums, probabilities: softmax(sums[LAST]) };
+    });
+    seen = answers.at(-1) ?? null;
     render();
   });
 }
 
-function read() {
-  const x = drawing.sample ? drawing.sample.x : prepare();
-  if (!x) return null;
-  const sums = forward(NETWORK, x);
-  return { x, sums, probabilities: softmax(sums[LAST]) };
-}
-
-/** Return the image that tools.predict makes of the drawing. */
-function prepare() {
-  const { data } = ink.getImageData(0, 0, SIDE, SIDE);
-  const darkness = new Float32Array(SIDE * SIDE);
-  for (let i = 0; i < darkness.length; i++) darkness[i] = 1 - data[4 * i] / 255;
-  return center(darkness, SIDE, SIDE);
+/** Return the test image, or the image that tools.predict makes of the drawing. */
+function images() {
+  refusal = "nothing drawn yet";
+  if (drawing.sample) return [drawing.sample.x];
+  if (!drawing.strokes.length) return [];
+  try {
+    const { data } = ink.getImageData(0, 0, SIDE, SIDE);
+    const brightness = new Uint8Array(SIDE * SIDE);
+    for (let i = 0; i < brightness.length; i++) brightness[i] = data[4 * i]; // red, as the others
+    return [prepare(brightness, SIDE, SIDE)];
+  } catch (error) {
+    refusal = `it ${error.message}`;
+    return [];
+  }
 }
 
 /** Return the classes, the likeliest first. */
-function ranked() {
-  return CLASSES.map((name, unit) => ({ name, unit, share: seen.probabilities[unit] })).sort(
+function ranked({ probabilities }) {
+  return CLASSES.map((name, unit) => ({ name, unit, share: probabilities[unit] })).sort(
     (a, b) => b.share - a.share,
   );
 }
 
 // The views
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
 const decimal = (value) => value.toFixed(2).replace("-", "−");
 let colors;
 
@@ -253,14 +260,14 @@ const layers = NETWORK.slice(0, -1).map(({ bias }, depth) => {
   const section = element("layer").content.cloneNode(true).firstElementChild;
   const canvas = section.querySelector("canvas");
   const [sum, output] = section.querySelectorAll(".equation span");
-  section.querySelector("h2").innerHTML = `Layer ${depth + 1}: ${bias.length} units <var>${nameOf(depth)}</var>`;
+  section.querySelector("h2").innerHTML = `Layer ${depth + 1} <var>${nameOf(depth)}</var>`;
   sum.innerHTML = sumOf(depth);
   output.innerHTML = `${nameOf(depth)} = max(y, 0)`;
   canvas.ariaLabel = `Units of layer ${depth + 1}`;
   canvas.ariaValueMax = bias.length;
   element("layers").append(section);
 
-  const layer = { canvas, unit: 0 };
+  const layer = { canvas, note: section.querySelector(".note"), unit: 0 };
   const columns = columnsOf(bias.length);
   const point = (unit) => {
     layer.unit = Math.min(Math.max(unit, 0), bias.length - 1);
@@ -340,7 +347,7 @@ function pin(place) {
 }
 
 function render() {
-  const order = seen && ranked();
+  const order = seen && ranked(seen);
   const chosen = pointed ?? pinned ?? (order ? { depth: LAST, unit: order[0].unit } : { depth: 0, unit: 0 });
   element("hint").hidden = drawing.strokes.length > 0 || drawing.sample !== null;
   element("undo").disabled = !earlier.length;
@@ -356,10 +363,12 @@ function render() {
 }
 
 function renderLayers(chosen) {
-  layers.forEach(({ canvas, unit }, depth) => {
+  layers.forEach(({ canvas, note, unit }, depth) => {
     const h = seen ? relu(seen.sums[depth]) : new Float32Array(NETWORK[depth].bias.length);
-    const largest = h.reduce((a, b) => Math.max(a, b)) || 1;
-    const { context, columns, cell } = paint(canvas, h.map((value) => value / largest), colors.lit, 0.12);
+    const largest = h.reduce((a, b) => Math.max(a, b));
+    const shares = h.map((value) => value / (largest || 1));
+    const { context, columns, cell } = paint(canvas, shares, colors.lit, 0.12);
+    note.textContent = `${h.length} units` + (seen ? `, the brightest ${decimal(largest)}` : "");
     canvas.ariaValueNow = unit + 1;
     canvas.ariaValueText = `unit ${unit + 1}: ${seen ? decimal(h[unit]) : "nothing drawn"}`;
     if (chosen.depth === depth) {
@@ -372,8 +381,9 @@ function renderLayers(chosen) {
 
 function renderClasses(order, chosen) {
   const [name, share] = element("answer").children;
-  name.textContent = order?.[0].name ?? "–";
-  share.textContent = order ? percent(order[0].share) : "nothing drawn yet";
+  name.textContent = answers.map((answer) => ranked(answer)[0].name).join(" ") || "–";
+  share.textContent = order ? percent(order[0].share) : refusal;
+  if (answers.length > 1) share.textContent = `${answers.length} marks; the last is shown`;
   element("answer").style.setProperty("--size", name.textContent.length > 3 ? "2rem" : "4rem");
   classes.forEach((button, unit) => {
     const probability = seen?.probabilities[unit] ?? 0;
@@ -428,10 +438,11 @@ function renderUnit({ depth, unit }) {
 /** Say the answer to a screen reader. */
 function announce() {
   requestAnimationFrame(() => {
-    const [first, second] = seen ? ranked() : [];
-    element("status").textContent = seen
-      ? `Most likely ${first.name}, ${percent(first.share)}; then ${second.name}, ${percent(second.share)}.`
-      : "Nothing drawn.";
+    const said = answers.map((answer) => {
+      const [first, second] = ranked(answer);
+      return `Most likely ${first.name}, ${percent(first.share)}; then ${second.name}, ${percent(second.share)}.`;
+    });
+    element("status").textContent = said.join(" ") || `No answer: ${refusal}.`;
   });
 }
 

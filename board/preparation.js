@@ -1,17 +1,18 @@
-// Making of a drawing an image as MNIST's are, exactly as tools/pictures.py does.
+// Making of a drawing an image as MNIST's are, exactly as tools/pictures.py does: where Python
+// computes with float32, so do Float32Array and Math.fround.
 
-const IMAGE_SIDE = 28;
-const DIGIT_SIDE = 20;
+const [IMAGE_SIDE, DIGIT_SIDE] = [28, 20];
 const INK = Math.fround(0.2);
+const CONTRAST = Math.fround(0.1);
 
 /**
  * Fit a digit into 20 × 20 and place it in 28 × 28 by its centre of mass.
  *
- * ink: of each pixel, in [0, 1], row after row. Returns an image, or null where there is no ink.
+ * bytes: the brightness of each pixel, row after row. Throws an Error that says why it cannot.
  */
-function center(ink, width, height) {
+function prepare(bytes, width, height) {
+  const ink = inkOf(bytes, width, height);
   const box = bounds(ink, width, height);
-  if (!box) return null;
   const scale = DIGIT_SIDE / Math.max(box.width, box.height);
   const columns = Math.max(1, roundHalfToEven(scale * box.width));
   const rows = Math.max(1, roundHalfToEven(scale * box.height));
@@ -20,17 +21,40 @@ function center(ink, width, height) {
   return pasteByMass(small, columns, rows);
 }
 
+/** Return how far each pixel is from the paper, which the border mostly shows; the furthest as 1. */
+function inkOf(bytes, width, height) {
+  const ink = new Float32Array(bytes.length);
+  for (let i = 0; i < ink.length; i++) ink[i] = bytes[i] / 255;
+  const border = [];
+  for (let x = 0; x < width; x++) border.push(ink[x], ink[(height - 1) * width + x]);
+  for (let y = 0; y < height; y++) border.push(ink[y * width], ink[(y + 1) * width - 1]);
+  border.sort((a, b) => a - b);
+  const middle = border.length / 2; // of an even number
+  const paper = Math.fround((border[middle - 1] + border[middle]) / 2);
+
+  let furthest = 0;
+  for (let i = 0; i < ink.length; i++) {
+    ink[i] = Math.abs(ink[i] - paper);
+    if (ink[i] > furthest) furthest = ink[i];
+  }
+  if (furthest < CONTRAST) throw new Error("shows nothing that stands out from its background");
+  for (let i = 0; i < ink.length; i++) ink[i] /= furthest;
+  return ink;
+}
+
 /** Return the smallest box that holds all ink. */
 function bounds(ink, width, height) {
   let [left, right, top, bottom] = [width, -1, height, -1];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       if (ink[y * width + x] <= INK) continue;
-      [left, right] = [Math.min(left, x), Math.max(right, x)];
-      [top, bottom] = [Math.min(top, y), y];
+      if (x < left) left = x;
+      if (x > right) right = x;
+      if (y < top) top = y;
+      bottom = y;
     }
   }
-  return right < 0 ? null : { left, top, width: right - left + 1, height: bottom - top + 1 };
+  return { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
 function cut(ink, width, box) {
@@ -58,7 +82,9 @@ function resizeRows(pixels, width, columns) {
     }
     const sum = weights.reduce((a, b) => a + b);
     for (let row = 0; row < rows; row++) {
-      const mean = weights.reduce((a, w, i) => a + (w / sum) * pixels[row * width + first + i], 0);
+      const start = row * width + first;
+      let mean = 0;
+      for (let i = 0; i < weights.length; i++) mean += (weights[i] / sum) * pixels[start + i];
       resized[row * columns + column] = mean;
     }
   }
@@ -67,20 +93,25 @@ function resizeRows(pixels, width, columns) {
 
 function transpose(pixels, width) {
   const height = pixels.length / width;
-  return pixels.map((_, i) => pixels[(i % height) * width + Math.floor(i / height)]);
+  const transposed = new Float32Array(pixels.length);
+  for (let x = 0, i = 0; x < width; x++) {
+    for (let y = 0; y < height; y++) transposed[i++] = pixels[y * width + x];
+  }
+  return transposed;
 }
 
 /** Place a digit so that its centre of mass is at the image's pixel 14, counted from 0. */
 function pasteByMass(digit, width, height) {
-  let [mass, massX, massY] = [0, 0, 0];
-  digit.forEach((value, i) => {
-    mass += value;
-    massX += value * (i % width);
-    massY += value * Math.floor(i / width);
-  });
-  const place = (middle, length) =>
-    Math.min(Math.max(roundHalfToEven(IMAGE_SIDE / 2 - middle), 0), IMAGE_SIDE - length);
-  const [left, top] = [place(massX / mass, width), place(massY / mass, height)];
+  const place = (length, massAt) => {
+    const masses = Array.from({ length }, (_, i) => massAt(i));
+    const mass = masses.reduce((a, b) => a + b);
+    const middle = masses.reduce((sum, value, i) => sum + value * i, 0) / mass;
+    return Math.min(Math.max(roundHalfToEven(IMAGE_SIDE / 2 - middle), 0), IMAGE_SIDE - length);
+  };
+  const columns = transpose(digit, width);
+  const sum = (values) => values.reduce((a, b) => a + b, 0);
+  const left = place(width, (x) => sum(columns.subarray(x * height, (x + 1) * height)));
+  const top = place(height, (y) => sum(digit.subarray(y * width, (y + 1) * width)));
   const image = new Float32Array(IMAGE_SIDE ** 2);
   for (let y = 0; y < height; y++) {
     image.set(digit.subarray(y * width, (y + 1) * width), (top + y) * IMAGE_SIDE + left);

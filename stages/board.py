@@ -83,7 +83,8 @@ def choose(test: Predictions, right: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 
 def encode(array: NDArray[Any], dtype: str) -> str:
-    return b64encode(np.ascontiguousarray(array, dtype)).decode()
+    """Return the elements, row after row, as base64."""
+    return b64encode(array.astype(dtype).tobytes()).decode()
 
 
 if __name__ == "__main__":
