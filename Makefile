@@ -5,8 +5,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # DVC starts the stages with `python`, and it must be this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# With it Python would not find the project's modules.
+unexport PYTHONSAFEPATH
 
-.PHONY: repro install test test-peers check format lock bench soak fuzz
+.PHONY: repro install test test-peers test-browser check format lock bench soak fuzz incomplete
 
 repro: .venv/pipeline.installed
 	$(BIN)/dvc repro || { $(BIN)/python -m tools.mend && $(BIN)/dvc repro; }
@@ -19,7 +21,7 @@ test: .venv/dev.installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses=auto --dist=worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -40,16 +42,16 @@ soak: .venv/dev.installed
 # Feeds the readers with what a coverage-guided fuzzer thinks up: make fuzz SECONDS=10
 SECONDS ?= 300
 fuzz: .venv/fuzz.installed
-	for reader in idx parameters weights; do \
+	for reader in http npm idx parameters weights npy csv; do \
 		$(BIN)/python -m tests.fuzz $$reader -max_total_time=$(SECONDS) || exit; done
 
-.venv/fuzz.installed: .venv/dev.installed requirements/fuzz.txt
-	$(INSTALL)
+# The drawing board in the Chromium or Chrome that is installed.
+test-browser: .venv/browser.installed repro
+	$(BIN)/python -m pytest tests/browser.py
 
 # Some of what it compares with is large, and so it has an environment of its own.
 bench: .venv-bench/installed repro
 	.venv-bench/bin/python -m benchmarks $(BENCH)
-	.venv-bench/bin/python -m benchmarks.profile
 
 # Our optimizers and schedule against PyTorch's.
 test-peers: .venv-bench/installed
@@ -57,33 +59,26 @@ test-peers: .venv-bench/installed
 
 .venv-bench/installed: requirements/compute.txt requirements/plot.txt requirements/pipeline.txt \
 		requirements/bench.txt
-	$(PYTHON) -m venv --clear .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		$(addprefix --requirement ,$(filter-out %/bench.txt,$^))
+	rm -rf .venv-bench
+	$(PYTHON) -m tools.install .venv-bench $(filter-out requirements/bench.txt,$^)
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement requirements/bench.txt
 	touch $@
 
 # The roles share one resolution: dev holds every package, and the others are held to its versions.
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--fork-strategy fewest --custom-compile-command "make lock"
 
 lock: .venv/dev.installed
-	$(LOCK) --upgrade --group dev --output-file requirements/dev.txt pyproject.toml
-	for role in compute plot pipeline fuzz; do $(LOCK) --constraints requirements/dev.txt \
+	$(LOCK) --group dev --output-file requirements/dev.txt pyproject.toml
+	for role in compute plot pipeline fuzz browser uv; do $(LOCK) --constraints requirements/dev.txt \
 		--group $$role --output-file requirements/$$role.txt pyproject.toml || exit; done
 
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	$(addprefix --requirement ,$(filter requirements/%,$^)) && touch $@
-
-.venv/pipeline.installed: .venv/created requirements/pipeline.txt requirements/compute.txt \
-		requirements/plot.txt
-	$(INSTALL)
-
-.venv/dev.installed: .venv/created requirements/dev.txt
-	$(INSTALL)
-
-.venv/created:
-	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "error: needs Python 3.11 or newer, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.12")'
-	$(PYTHON) -m venv --clear .venv
+# An install that did not end leaves no .venv/complete behind, and so makes every stamp old.
+.venv/pipeline.installed: requirements/pipeline.txt requirements/compute.txt requirements/plot.txt
+.venv/dev.installed: requirements/dev.txt
+.venv/fuzz.installed: requirements/dev.txt requirements/fuzz.txt
+.venv/browser.installed: requirements/dev.txt requirements/browser.txt
+.venv/%.installed: requirements/uv.txt $(if $(wildcard .venv/complete),,incomplete)
+	$(PYTHON) -m tools.install .venv $(filter-out requirements/uv.txt incomplete,$^)
 	touch $@

@@ -1,27 +1,27 @@
 """Time the parts of a training step of the default network, one by one, as shipped."""
 
 import stages  # noqa: F401  # isort: skip  (chooses the kernels, before NumPy)
+import json
 import time
 from collections.abc import Callable
 from functools import partial
 from itertools import count, pairwise
-from pathlib import Path
+from statistics import median
 
 import numpy as np
 
-from benchmarks.workloads import WORKLOADS
+from benchmarks.steps.workloads import WORKLOADS
 from network.batches import ShuffledBatches
 from network.layers import Dense, Dropout, Layer, ReLU
 from network.loss import SoftmaxCrossEntropy
 from network.model import Network
-from network.optimizer import SGD
+from network.optimizer import create_optimizer
 
-PROFILE = Path(__file__).with_name("profile.md")
 ROUNDS, CALLS = 200, 50
 
 
 def main() -> None:
-    """Measure in turn, take medians, and write a table."""
+    """Measure in turn, and print the microseconds of each part as JSON: their medians."""
     parts = step_parts()
     seconds: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(ROUNDS):
@@ -30,14 +30,7 @@ def main() -> None:
             for _ in range(CALLS):
                 part()
             seconds[name].append((time.perf_counter() - start) / CALLS)
-    medians = {name: 1e6 * float(np.median(values)) for name, values in seconds.items()}
-    total = sum(medians.values())
-    lines = ["| part of a step | µs | share |", "| --- | ---: | ---: |"]
-    lines += [
-        f"| {name} | {micros:.2f} | {micros / total:.0%} |" for name, micros in medians.items()
-    ]
-    PROFILE.write_text("\n".join([*lines, f"| sum | {total:.2f} | |", ""]))
-    print(PROFILE.read_text())
+    print(json.dumps({name: 1e6 * median(values) for name, values in seconds.items()}))
 
 
 def step_parts() -> dict[str, Callable[[], object]]:
@@ -69,7 +62,6 @@ def step_parts() -> dict[str, Callable[[], object]]:
 
     x, labels = next(endless)
     for name, layer in layers:
-        layer.allocate(rows)
         parts[f"{name}, forward"] = partial(layer.forward, x)
         x = layer.forward(x)
     loss = SoftmaxCrossEntropy(sizes[-1], np.float32)
@@ -79,7 +71,8 @@ def step_parts() -> dict[str, Callable[[], object]]:
         parts[f"{name}, backward"] = partial(layer.backward, gradient)
         gradient = layer.backward(gradient)
     parts[f"{layers[0][0]}, backward"] = partial(first.differentiate, gradient)
-    parts["decay and update"] = partial(SGD(network, work.strength).step, work.learning_rate)
+    optimizer = create_optimizer("sgd", network, work.strength)
+    parts["decay and update"] = partial(optimizer.step, work.learning_rate)
     return parts
 
 

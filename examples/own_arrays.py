@@ -7,7 +7,7 @@ once ``pip install -e .`` has installed the library.
 import numpy as np
 
 from network.loss import softmax
-from network.training import Trainer
+from network.trainer import Trainer
 
 generator = np.random.default_rng(0)
 labels = generator.integers(2, size=2000)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from network.model import Network
+from network.arrays import Vectors
 
 
 class Decay(Protocol):
@@ -26,19 +26,17 @@ class CoupledDecay:
 
     Parameters
     ----------
-    network : its weights W and their gradient
+    vectors : the weights W and their gradient
     strength : λ; weight_decay / batch_size in this project's convention
     """
 
-    def __init__(self, network: Network, strength: float) -> None:
-        self._weights, self._gradient = network.weights, network.weights_gradient
+    def __init__(self, vectors: Vectors, strength: float) -> None:
+        self._weights, self._gradient = vectors.weights, vectors.weights_gradient
         self._strength = strength
-        self._penalty_gradient = np.empty_like(self._weights)
 
     def apply(self, learning_rate: float) -> None:  # noqa: ARG002 - the optimizer applies it
         """dL/dW += λ W."""
-        np.multiply(self._weights, self._strength, self._penalty_gradient)
-        np.add(self._gradient, self._penalty_gradient, self._gradient)
+        np.add(self._gradient, self._strength * self._weights, self._gradient)
 
 
 class DecoupledDecay:
@@ -50,12 +48,12 @@ class DecoupledDecay:
 
     Parameters
     ----------
-    network : its weights W
+    vectors : the weights W
     strength : λ; weight_decay / batch_size in this project's convention
     """
 
-    def __init__(self, network: Network, strength: float) -> None:
-        self._weights = network.weights
+    def __init__(self, vectors: Vectors, strength: float) -> None:
+        self._weights = vectors.weights
         self._strength = strength
         self._spacing = float(np.finfo(self._weights.dtype).epsneg)
         self._carried = 0.0

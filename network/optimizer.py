@@ -2,19 +2,25 @@
 
 θ are the parameters, W the weights among them, g the gradient of the loss, η the learning rate. A
 step is a few operations on whole vectors, and leaves the network's gradient overwritten. Weight
-decay is an object of its own, applied at the start of each step: see ``network.decay``.
+decay is an object of its own, applied at the start of each step: see ``network.decay``. A large
+network is updated slice by slice: see ``Sliced``.
 """
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Literal, Protocol, assert_never, get_args
 
 import numpy as np
 
-from network.arrays import Floats
+from network.arrays import Floats, Vectors
 from network.decay import CoupledDecay, Decay, DecoupledDecay
-from network.model import Network
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+
+SLICE = 2**16  # elements: 256 KiB in float32
+SLICES_PER_THREAD = 8  # at least: to hand over fewer takes longer than it saves
 
 
 class Optimizer(Protocol):
@@ -26,13 +32,14 @@ class Optimizer(Protocol):
 
 def create_optimizer(
     name: OptimizerName,
-    network: Network,
+    network: Vectors,
     strength: float,
     *,
     momentum: float = 0.9,
     beta1: float = 0.9,
     beta2: float = 0.999,
     epsilon: float = 1e-8,
+    threads: int = 1,
 ) -> Optimizer:
     """Return an optimizer by its name.
 
@@ -44,27 +51,90 @@ def create_optimizer(
     strength : λ of the L2 penalty λ/2 Σ W²
     momentum : of ``momentum`` and ``nesterov``, in [0, 1)
     beta1, beta2, epsilon : of ``adam`` and ``adamw``
+    threads : share the slices of a large network; the result does not depend on them
     """
-    match name:
-        case "sgd":
-            return SGD(network, DecoupledDecay(network, strength))
-        case "momentum":
-            return Momentum(network, CoupledDecay(network, strength), momentum)
-        case "nesterov":
-            return Nesterov(network, CoupledDecay(network, strength), momentum)
-        case "adam":
-            return Adam(network, CoupledDecay(network, strength), beta1, beta2, epsilon)
-        case "adamw":
-            return Adam(network, DecoupledDecay(network, strength), beta1, beta2, epsilon)
-        case _:
-            assert_never(name)
+
+    def create(vectors: Vectors) -> Optimizer:
+        match name:
+            case "sgd":
+                return SGD(vectors, DecoupledDecay(vectors, strength))
+            case "momentum":
+                return Momentum(vectors, CoupledDecay(vectors, strength), momentum)
+            case "nesterov":
+                return Nesterov(vectors, CoupledDecay(vectors, strength), momentum)
+            case "adam":
+                return Adam(vectors, CoupledDecay(vectors, strength), beta1, beta2, epsilon)
+            case "adamw":
+                return Adam(vectors, DecoupledDecay(vectors, strength), beta1, beta2, epsilon)
+            case _:
+                assert_never(name)
+
+    small = len(network.parameters) <= SLICE
+    return create(network) if small else Sliced(network, create, threads)
+
+
+@dataclass
+class Slice:
+    """The same elements of each of a network's vectors."""
+
+    parameters: Floats
+    gradient: Floats
+    weights: Floats
+    weights_gradient: Floats
+
+
+class Sliced:
+    """An optimizer for each slice of a network's vectors.
+
+    A step is several operations, each on every element by itself. On vectors larger than the
+    processor's cache each operation reads them from memory anew; a slice stays in the cache until
+    the last operation is done. The slices are independent of each other, so that neither their
+    size nor the number of threads changes a byte.
+
+    Parameters
+    ----------
+    network : its vectors are cut into slices of ``SLICE`` elements
+    create : returns the optimizer of a slice
+    threads : share the slices, fewer of them if there are few slices; one is the caller's
+    """
+
+    def __init__(
+        self, network: Vectors, create: Callable[[Vectors], Optimizer], threads: int
+    ) -> None:
+        parts = [slice(start, start + SLICE) for start in range(0, len(network.parameters), SLICE)]
+        optimizers = [
+            create(
+                Slice(
+                    network.parameters[part],
+                    network.gradient[part],
+                    network.weights[part],
+                    network.weights_gradient[part],
+                )
+            )
+            for part in parts
+        ]
+        threads = max(1, min(threads, len(optimizers) // SLICES_PER_THREAD))
+        self._own, *self._others = (optimizers[first::threads] for first in range(threads))
+        self._workers = ThreadPoolExecutor(threads)
+
+    def step(self, learning_rate: float) -> None:
+        """Take the step of each slice."""
+
+        def take(optimizers: Sequence[Optimizer]) -> None:
+            for optimizer in optimizers:
+                optimizer.step(learning_rate)
+
+        others = [self._workers.submit(take, each) for each in self._others]
+        take(self._own)
+        for each in others:
+            each.result()
 
 
 class SGD:
     """θ ← θ - η g."""
 
-    def __init__(self, network: Network, decay: Decay) -> None:
-        self._parameters, self._gradient = network.parameters, network.gradient
+    def __init__(self, vectors: Vectors, decay: Decay) -> None:
+        self._parameters, self._gradient = vectors.parameters, vectors.gradient
         self._decay = decay
 
     def step(self, learning_rate: float) -> None:
@@ -80,20 +150,18 @@ class Momentum:
     Source: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
     """
 
-    def __init__(self, network: Network, decay: Decay, momentum: float) -> None:
-        self._parameters, self._gradient = network.parameters, network.gradient
+    def __init__(self, vectors: Vectors, decay: Decay, momentum: float) -> None:
+        self._parameters, self._gradient = vectors.parameters, vectors.gradient
         self._decay = decay
         self._momentum = momentum
         self._velocity = np.zeros_like(self._parameters)
-        self._change = np.empty_like(self._parameters)
 
     def step(self, learning_rate: float) -> None:
         """v ← μ v + g, then θ ← θ - η v."""
         self._decay.apply(learning_rate)
         np.multiply(self._velocity, self._momentum, self._velocity)
         np.add(self._velocity, self._gradient, self._velocity)
-        np.multiply(self._direction(), learning_rate, self._change)
-        np.subtract(self._parameters, self._change, self._parameters)
+        np.subtract(self._parameters, learning_rate * self._direction(), self._parameters)
 
     def _direction(self) -> Floats:
         return self._velocity
@@ -108,8 +176,7 @@ class Nesterov(Momentum):
 
     def _direction(self) -> Floats:
         """g + μ v."""
-        np.multiply(self._velocity, self._momentum, self._change)
-        return np.add(self._change, self._gradient, self._change)
+        return self._gradient + self._momentum * self._velocity
 
 
 class Adam:
@@ -123,9 +190,9 @@ class Adam:
     """
 
     def __init__(
-        self, network: Network, decay: Decay, beta1: float, beta2: float, epsilon: float
+        self, vectors: Vectors, decay: Decay, beta1: float, beta2: float, epsilon: float
     ) -> None:
-        self._parameters, self._gradient = network.parameters, network.gradient
+        self._parameters, self._gradient = vectors.parameters, vectors.gradient
         self._decay = decay
         self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
         self._first = np.zeros_like(self._parameters)

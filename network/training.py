@@ -1,24 +1,16 @@
-"""Training: mini-batch gradient descent on the mean cross-entropy, with scores after each epoch."""
+"""The training loop, and the scores of a network."""
 
-import math
-from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import takewhile
-from threading import Event
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from network.arrays import Floats, Labels
-from network.batches import ShuffledBatches
-from network.deformation import Deformation
-from network.layers import Dropout
 from network.loss import SoftmaxCrossEntropy
 from network.metrics import Evaluation
 from network.model import Network
-from network.optimizer import OPTIMIZERS, Optimizer, OptimizerName, create_optimizer
-from network.schedule import SHAPES, Schedule, ScheduleName
+from network.optimizer import Optimizer
+from network.schedule import Schedule
 
 EVALUATION_ROWS = 1000
 
@@ -35,215 +27,6 @@ class Score(NamedTuple):
 
     loss: float
     accuracy: float
-
-
-class Epoch(NamedTuple):
-    """The number of an epoch, from 1, and the score of each split that has samples."""
-
-    number: int
-    scores: dict[str, Score]
-
-
-class DivergenceError(ArithmeticError):
-    """The loss is no longer a finite number."""
-
-    def __init__(self, epoch: int, loss: float) -> None:
-        super().__init__(f"epoch {epoch}: the loss is {loss}")
-
-
-class Trainer:
-    """A network with its batches, its optimizer and its learning rate schedule.
-
-    Weights, shuffle, deformation and each layer's dropout have random streams of their own, spawned
-    from ``seed``.
-
-    Parameters
-    ----------
-    train, validation : images of any real dtype, used as float32, and labels below ``classes``
-    classes : number of classes
-    hidden : units of each hidden layer
-    dropout : share of units dropped in training, in [0, 1), for all hidden layers or for each
-    optimizer, momentum, beta1, beta2, epsilon : see ``network.optimizer.create_optimizer``
-    learning_rate : of ``schedule``, at its peak
-    batch_size : at most the number of training samples
-    weight_decay : the L2 penalty is weight_decay / batch_size / 2 Σ W²
-    warmup : epochs in which the learning rate rises; may be a fraction
-    rotation, scale, shear, shift, elastic : how much each training image is deformed, anew in each
-        epoch; see ``network.deformation.Deformation``
-    keep : the parameters at the end are those of the last epoch, or of the best: that with the
-        lowest validation loss
-
-    Raises
-    ------
-    ValueError
-        if the arrays or the settings do not fit together; the message begins with a name
-
-    Attributes
-    ----------
-    network : in training; afterwards, also if that ended early, it has the parameters kept
-    kept : the epoch that these are from
-
-    Examples
-    --------
-    >>> trainer = Trainer((images, labels), classes=10, epochs=5)
-    >>> for epoch in trainer.run():
-    ...     print(epoch.number, epoch.scores["train"].accuracy)
-    >>> trainer.network.logits(images).argmax(axis=1)
-    """
-
-    def __init__(
-        self,
-        train: tuple[NDArray[Any], Labels],
-        validation: tuple[NDArray[Any], Labels] | None = None,
-        *,
-        classes: int,
-        hidden: Sequence[int] = (64, 32),
-        dropout: float | Sequence[float] = 0.0,
-        optimizer: OptimizerName = "sgd",
-        learning_rate: float = 0.006,
-        batch_size: int = 16,
-        epochs: int = 35,
-        weight_decay: float = 0.0,
-        schedule: ScheduleName = "constant",
-        warmup: float = 0.0,
-        momentum: float = 0.9,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        keep: Literal["last", "best"] = "last",
-        rotation: float = 0.0,
-        scale: float = 0.0,
-        shear: float = 0.0,
-        shift: float = 0.0,
-        elastic: float = 0.0,
-        seed: int = 0,
-    ) -> None:
-        splits = {"train": train, "validation": validation} if validation else {"train": train}
-        self._splits = {name: _samples(name, *split, classes) for name, split in splits.items()}
-        images, labels = self._splits["train"]
-        features = images.shape[1]
-        for name, split in self._splits.items():
-            if split.images.shape[1] != features:
-                raise ValueError(
-                    f"{name}: images must have {features} features as those of train,"
-                    f" have {split.images.shape[1]}"
-                )
-        if keep == "best" and not ("validation" in splits and len(self._splits["validation"][1])):
-            raise ValueError("keep: 'best' needs validation images")
-        rates = [dropout] * len(hidden) if isinstance(dropout, float | int) else list(dropout)
-        optimizers, schedules = ", ".join(OPTIMIZERS), ", ".join(SHAPES)
-        share, positive = "in [0, 1)", "a finite number above 0"
-        batch_sizes = f"from 1 to the number of training images ({len(labels)})"
-        for name, value, valid, rule in (
-            ("hidden", hidden, all(units >= 1 for units in hidden), "at least 1 each"),
-            ("dropout", dropout, all(0 <= rate < 1 for rate in rates), share),
-            ("optimizer", optimizer, optimizer in OPTIMIZERS, f"one of {optimizers}"),
-            ("learning_rate", learning_rate, 0 < learning_rate < math.inf, positive),
-            ("batch_size", batch_size, 1 <= batch_size <= len(labels), batch_sizes),
-            ("epochs", epochs, epochs >= 1, "at least 1"),
-            ("weight_decay", weight_decay, 0 <= weight_decay < math.inf, "a finite number from 0"),
-            ("schedule", schedule, schedule in SHAPES, f"one of {schedules}"),
-            ("warmup", warmup, 0 <= warmup <= epochs, f"from 0 to the number of epochs ({epochs})"),
-            ("momentum", momentum, 0 <= momentum < 1, share),
-            ("beta1", beta1, 0 <= beta1 < 1, share),
-            ("beta2", beta2, 0 <= beta2 < 1, share),
-            ("epsilon", epsilon, 0 < epsilon < math.inf, positive),
-            ("keep", keep, keep in {"last", "best"}, "last or best"),
-        ):
-            if not valid:
-                raise ValueError(f"{name}: must be {rule}, got {value}")
-        if len(rates) != len(hidden):
-            raise ValueError(
-                f"dropout: needs one rate per hidden layer ({len(hidden)}), got {len(rates)}"
-            )
-
-        weights, shuffle, masks, deformations = np.random.SeedSequence(seed).spawn(4)
-        self.network = Network(
-            [images.shape[1], *hidden, classes],
-            [
-                Dropout(units, rate, np.random.default_rng(stream)) if rate else None
-                for units, rate, stream in zip(hidden, rates, masks.spawn(len(rates)), strict=True)
-            ],
-        )
-        self.network.initialize(np.random.default_rng(weights))
-        self._optimizer = create_optimizer(
-            optimizer,
-            self.network,
-            weight_decay / batch_size,
-            momentum=momentum,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-        )
-        limits = {"rotation": rotation, "scale": scale, "shear": shear, "shift": shift}
-        deformation = (
-            Deformation(
-                images.shape[1], np.random.default_rng(deformations), elastic=elastic, **limits
-            )
-            if elastic or any(limits.values())
-            else None
-        )
-        self._batches = ShuffledBatches(
-            images, labels, batch_size, np.random.default_rng(shuffle), deformation
-        )
-        steps = len(self._batches)
-        self._schedule = Schedule(
-            SHAPES[schedule], learning_rate, epochs * steps, round(warmup * steps)
-        )
-        self._epochs = epochs
-        self._keep_best = keep == "best"
-
-    def run(self) -> Generator[Epoch, None, None]:
-        """Train, and yield each epoch when it is scored.
-
-        A worker thread trains the next epoch while this one scores a copy of the last one's
-        parameters: NumPy releases the GIL, so both run in parallel. When the iteration ends early,
-        the worker stops before its next batch.
-
-        Raises
-        ------
-        DivergenceError
-            after the first epoch whose loss is not a finite number
-        """
-        ended = Network(self.network.sizes)
-        kept = self.network.parameters.copy()
-        lowest = math.inf
-        stop = Event()
-        worker = ThreadPoolExecutor(1)
-        try:
-            training = worker.submit(self._train_epoch, 1, stop)
-            for number in range(1, self._epochs + 1):
-                training.result()
-                ended.parameters[:] = self.network.parameters
-                if number < self._epochs:
-                    training = worker.submit(self._train_epoch, number + 1, stop)
-                epoch = Epoch(number, self._score(number, ended))
-                if not self._keep_best or epoch.scores["validation"].loss < lowest:
-                    self.kept = epoch
-                    kept[:] = ended.parameters
-                    if self._keep_best:
-                        lowest = epoch.scores["validation"].loss
-                yield epoch
-        finally:
-            stop.set()
-            worker.shutdown()
-            self.network.parameters[:] = kept
-
-    def _train_epoch(self, number: int, stop: Event) -> None:
-        batches = takewhile(lambda _: not stop.is_set(), self._batches)
-        first_step = (number - 1) * len(self._batches)
-        train_epoch(self.network, self._optimizer, batches, self._schedule, first_step)
-
-    def _score(self, number: int, network: Network) -> dict[str, Score]:
-        scores = {
-            name: score(network, samples)
-            for name, samples in self._splits.items()
-            if len(samples.labels)
-        }
-        for each in scores.values():
-            if not math.isfinite(each.loss):
-                raise DivergenceError(number, each.loss)
-        return scores
 
 
 def train_epoch(
@@ -268,23 +51,3 @@ def score(network: Network, samples: Samples) -> Score:
         block = slice(start, start + EVALUATION_ROWS)
         evaluation.add(network.logits(samples.images[block]), samples.labels[block])
     return Score(evaluation.loss, evaluation.accuracy)
-
-
-def _samples(name: str, images: NDArray[Any], labels: Labels, classes: int) -> Samples:
-    """Check that images and labels belong together, and convert the images to float32."""
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.ndim != 2 or images.shape[1] == 0 or images.dtype.kind not in "fiub":
-        raise ValueError(
-            f"{name}: images must be real numbers of shape (n, features),"
-            f" are {images.dtype} of shape {images.shape}"
-        )
-    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name}: labels must be whole numbers of shape {images.shape[:1]},"
-            f" are {labels.dtype} of shape {labels.shape}"
-        )
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(
-            f"{name}: labels must be in [0, {classes}), are in [{labels.min()}, {labels.max()}]"
-        )
-    return Samples(np.asarray(images, np.float32), labels)

@@ -3,7 +3,8 @@
 import sys
 
 from stages.dataset.datasets import DATASETS
-from stages.dataset.sources import SourceError, connect, copy_verified
+from stages.dataset.reader import SourceError, one_line
+from stages.dataset.sources import connect, fetch
 from stages.files.paths import RAW, RAW_CLASSES
 from stages.files.writing import write_json
 from stages.running.errors import StageError
@@ -20,20 +21,20 @@ def main() -> None:
     missing = dict(dataset.files)
     failures = []
     for source in sources:
-        name = ""
+        shown, file = one_line(source), ""
+        print(f"{settings.dataset}: trying {shown}", file=sys.stderr)
         try:
-            with connect(source) as open_file:
+            with connect(source) as place:
                 for path, expected in list(missing.items()):
-                    name = path.name
-                    with open_file(name) as stream:
-                        copy_verified(stream, expected, path)
+                    file = f"{path.name}: "
+                    fetch(place, expected, path)
                     del missing[path]
         except SourceError as error:
-            failures.append(f"{source}: {name and name + ': '}{error}")
+            failures.append(f"{shown}: {file}{error}")
             print(f"warning: {failures[-1]}", file=sys.stderr)
         if not missing:
             write_json(RAW_CLASSES, dataset.classes)
-            print(f"{settings.dataset}: {len(dataset.files)} files verified, from {source}")
+            print(f"{settings.dataset}: {len(dataset.files)} files verified, from {shown}")
             return
     raise StageError(
         f"{RAW}: no source had {settings.dataset}:\n  "

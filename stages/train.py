@@ -17,7 +17,7 @@ from stages.settings.train import Train
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from network.training import DivergenceError, Epoch, Trainer
+from network.trainer import DivergenceError, Epoch, Trainer
 
 COLUMNS = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 BAR = "epoch {n_fmt}/{total_fmt} |{bar}| {remaining}{postfix}"
@@ -28,7 +28,7 @@ def main() -> None:
     classes = len(processed.load_classes())
     train, validation = (processed.load(name, classes) for name in ("train", "validation"))
 
-    options = model.model_dump() | augment.model_dump() | settings.model_dump(exclude={"threads"})
+    options = model.model_dump() | augment.model_dump() | settings.model_dump()
     try:
         trainer = Trainer(train, validation, classes=classes, **options)
     except ValueError as error:
@@ -39,8 +39,9 @@ def main() -> None:
             rows = (history_row(epoch) for epoch in shown(trainer.run(), settings.epochs))
             write_table(HISTORY, COLUMNS, rows)
     except DivergenceError as error:
-        decay = settings.learning_rate * settings.weight_decay / settings.batch_size
-        name = "weight_decay" if decay > 1 else "learning_rate"
+        # a penalty that exceeds the loss, at any rate
+        penalty = settings.weight_decay / settings.batch_size * min(settings.learning_rate, 1)
+        name = "weight_decay" if penalty > 1 else "learning_rate"
         value = getattr(settings, name)
         raise StageError(f"params.yaml: train.{name}: {error}, lower it from {value}") from None
 

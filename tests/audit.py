@@ -1,19 +1,24 @@
 """Run a stage under an audit hook: ``python audit.py STAGE REPORT``, in a project's folder.
 
-REPORT becomes JSON with the files of the project that the stage read and wrote, the parameters
-whose values it used, and the third-party packages that it imported.
+REPORT becomes JSON with the files of the project that the stage read and wrote, Python's own left
+out, the settings whose values it used, and the third-party packages that it imported.
 """
 
 import json
 import os
 import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import stages.settings.section
+
 from pydantic import BaseModel
 
-PACKAGES = ("matplotlib", "numpy")
+# by the name that is imported, the distribution
+PACKAGES = {"kiwisolver": "kiwisolver", "matplotlib": "matplotlib", "numpy": "numpy"}
+PACKAGES["PIL"] = "pillow"
 
 
 class Touched:
@@ -23,7 +28,8 @@ class Touched:
         self.root = root
         self.read: set[str] = set()
         self.written: set[str] = set()
-        self.parameters: set[str] = set()
+        self.settings: set[str] = set()
+        self._sections: dict[int, str] = {}
 
     def listen(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Note the files opened and renamed, as an audit hook."""
@@ -42,41 +48,50 @@ class Touched:
         if not isinstance(path, str | bytes | os.PathLike):
             return  # a descriptor of what has been opened before
         file = Path(os.fsdecode(path)).absolute()
-        if file.parent.name == "__pycache__":
-            file = file.parents[1] / f"{file.name.partition('.')[0]}.py"
-        if file.is_relative_to(self.root) and not file.is_dir():
+        if file.suffix == ".py" or "__pycache__" in file.parts or file.is_dir():
+            return
+        if file.is_relative_to(self.root):
             names.add(str(file.relative_to(self.root)))
 
-    def watch_parameters(self) -> None:
-        """Note each key of a section whose value is asked for."""
-        sections: dict[int, str] = {}
+    def watch_settings(self) -> None:
+        """Note each key of a loaded section whose value is asked for, alone or with all others."""
+        load: Callable[..., BaseModel] = stages.settings.section.load
         get = BaseModel.__getattribute__
 
-        def watched(model: BaseModel, name: str) -> Any:
-            value = get(model, name)
-            if name in type(model).model_fields:
-                if isinstance(value, BaseModel):
-                    sections[id(value)] = name
-                else:
-                    self.parameters.add(f"{sections[id(model)]}.{name}")
-            return value
+        def watched_load(name: str, model: type[BaseModel]) -> BaseModel:
+            section = load(name, model)
+            self._sections[id(section)] = name
+            return section
 
-        setattr(BaseModel, "__getattribute__", watched)  # noqa: B010
+        def watched_get(model: BaseModel, name: str) -> Any:
+            section = self._sections.get(id(model))
+            if section and name in type(model).model_fields:
+                self.settings.add(f"{section}.{name}")
+            elif section and name == "model_dump":
+                return lambda **options: self._note_keys(section, get(model, name)(**options))
+            return get(model, name)
+
+        setattr(stages.settings.section, "load", watched_load)  # noqa: B010
+        setattr(BaseModel, "__getattribute__", watched_get)  # noqa: B010
+
+    def _note_keys(self, section: str, values: dict[str, Any]) -> dict[str, Any]:
+        self.settings |= {f"{section}.{key}" for key in values}
+        return values
 
 
 def main() -> None:
+    """Read the arguments, run the stage, and write the report."""
     stage, report = sys.argv[1:]
     touched = Touched(Path.cwd())
-    touched.watch_parameters()
-    sys.path[0] = str(touched.root)
+    touched.watch_settings()
     sys.argv = [stage]
     sys.addaudithook(touched.listen)
     runpy.run_module(stage, run_name="__main__", alter_sys=True)
     found = {
         "read": sorted(touched.read),
         "written": sorted(touched.written),
-        "parameters": sorted(touched.parameters),
-        "packages": [name for name in PACKAGES if name in sys.modules],
+        "settings": sorted(touched.settings),
+        "packages": sorted(PACKAGES[name] for name in PACKAGES if name in sys.modules),
     }
     Path(report).write_text(json.dumps(found))
 

@@ -1,24 +1,32 @@
 """What the tests share: the small data set, and clones of the project that have run on it."""
 
+import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from stages.dataset.datasets import DATASETS
+
+import hypothesis
 import pytest
-from hypothesis import settings
+from filelock import FileLock
 
-from tests.support import Clone, write_small_dataset
+from tests.support import Clone, small_dataset, write_small_dataset
 
-# a deadline would fail tests on a busy machine
-settings.register_profile("project", deadline=None)
-settings.load_profile("project")
+# how long an example takes depends on the machine
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_dvc_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep DVC from this user's settings and caches."""
+def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let DVC find this Python as ``python``, and neither settings nor caches of this user."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE"):
             patch.setenv(f"DVC_{name}_DIR", str(tmp_path_factory.mktemp(name.lower())))
         yield
@@ -31,26 +39,40 @@ def _ctrl_c_is_heard() -> None:
 
 
 @pytest.fixture(scope="session")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the four IDX files of a small data set."""
-    folder = tmp_path_factory.mktemp("dataset") / "small"
-    write_small_dataset(folder)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the data set and two clones, made once for all processes of pytest-xdist."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder = folder / "shared"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            write_small_dataset(folder / "small")
+            (folder / "fresh").mkdir()
+            fresh = Clone.create(folder / "fresh", folder / "small")
+            finished = fresh.copy(folder / "finished")
+            (folder / "stages").write_text(" ".join(finished.repro()))
+            finished.commit("results")
     return folder
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Clone:
-    """A clone in which nothing has run; not to be changed."""
-    return Clone.create(tmp_path_factory.mktemp("fresh"), dataset)
+def dataset(shared: Path) -> Path:
+    """A folder with the four IDX files of a small data set."""
+    return shared / "small"
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, fresh: Clone) -> Clone:
+def fresh(shared: Path) -> Clone:
+    """A clone in which nothing has run; not to be changed."""
+    return Clone(shared / "fresh")
+
+
+@pytest.fixture(scope="session")
+def finished(shared: Path) -> Clone:
     """A clone in which ``dvc repro`` has run; not to be changed."""
-    clone = fresh.copy(tmp_path_factory.mktemp("finished") / "clone")
-    clone.dvc("repro")
-    clone.commit("results")
-    return clone
+    return Clone(shared / "finished")
 
 
 @pytest.fixture
@@ -60,10 +82,13 @@ def clone(tmp_path: Path, finished: Clone) -> Clone:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, finished: Clone, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(
+    tmp_path: Path, finished: Clone, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """The current folder, with the results of a run and no DVC, to call stages in."""
     for name in ("data", "metrics", "plots"):
         shutil.copytree(finished.root / name, tmp_path / name)
     shutil.copy(finished.root / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(DATASETS, "small", small_dataset(dataset))
     return tmp_path

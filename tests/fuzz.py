@@ -1,80 +1,165 @@
-"""Feed a reader with what a coverage-guided fuzzer thinks up: ``python -m tests.fuzz READER``.
+"""Feed a reader with what a coverage-guided fuzzer generates: ``python -m tests.fuzz READER``.
 
-Only a StageError may come out. Options after the reader's name go to libFuzzer, such as
-``-max_total_time=300``; a finding is written to a file named after it.
+Only the documented errors may come out, in bounded time and memory. Options after the reader's
+name go to libFuzzer, such as ``-max_total_time=300``; a finding is written to a file named after
+the reader.
 """
 
+import gzip
+import io
 import os
+import resource
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import atheris
 
-with atheris.instrument_imports(include=["numpy.lib", "stages", "yaml", "zipfile"]):
+LIBRARIES = ["http", "numpy.lib", "requests", "ruamel", "stages", "tarfile", "urllib3", "zipfile"]
+
+with atheris.instrument_imports(include=LIBRARIES):
+    from stages.dataset import idx, reader
+    from stages.dataset.reader import Job, Limits, SourceError
+    from stages.files.paths import PARAMETERS, WEIGHTS
+    from stages.files.reading import number, optional, read_npy, read_table
+    from stages.files.weights import load_network
+    from stages.running.errors import StageError
+    from stages.settings.model import Model
+    from stages.settings.section import load
+    from stages.settings.train import Train
+
     import numpy as np
 
     from network.model import Network
-    from stages.common import idx, npz
-    from stages.common.errors import StageError
-    from stages.common.parameters import load
-    from stages.common.paths import PARAMETERS
-    from stages.train import Parameters
+    from tests.hostile import (
+        DRIPPING,
+        ENDLESS,
+        LONG_NAME,
+        NAME,
+        SPARSE,
+        answer,
+        answering,
+        backwards,
+        member,
+        seconds_of_processor,
+        with_checksums,
+    )
+    from tests.support import ROOT, idx_bytes
 
-from tests.support import ROOT, idx_bytes
-
-MEGABYTES = 1024
-
-
-def read_idx(path: Path) -> None:
-    """Read the file as images."""
-    idx.read(path, dimensions=3)
-
-
-def read_parameters(path: Path) -> None:
-    """Read the file as params.yaml."""
-    path.rename(PARAMETERS)
-    load(Parameters)
-
-
-def read_weights(path: Path) -> None:
-    """Read the file as weights."""
-    with suppress(ValueError):  # which evaluate puts into words
-        Network([4, 3, 2]).assign(npz.read(path))
+MEBIBYTES = 1024
+SECONDS = 20
+INPUT = Path("input")
+IMAGES = idx_bytes(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
+COLUMNS = {"epoch": number(0, 1e9, int), "loss": optional(number(0, 1e30))}
 
 
-READERS = {"idx": read_idx, "parameters": read_parameters, "weights": read_weights}
+class Target(NamedTuple):
+    """A reader, and contents from which the fuzzer begins."""
+
+    read: Callable[[bytes], object]
+    seeds: Iterable[bytes]
 
 
-def write_seeds(reader: str, folder: Path) -> None:
-    """Write what is right, for the fuzzer to begin with."""
-    if reader == "idx":
-        (folder / "images").write_bytes(idx_bytes(np.zeros((2, 3, 4), np.uint8)))
-    elif reader == "parameters":
-        (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    else:
-        np.savez(folder / "weights.npz", allow_pickle=False, **Network([4, 3, 2]).arrays())
+def of_file(read: Callable[[Path], object], path: Path = INPUT) -> Callable[[bytes], object]:
+    """Return the reader of a file as one of its content."""
+
+    def read_content(content: bytes) -> object:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return read(path)
+
+    return read_content
+
+
+def saved(save: Callable[[io.BytesIO], object]) -> bytes:
+    """Return what is written into a file."""
+    file = io.BytesIO()
+    save(file)
+    return file.getvalue()
+
+
+def read_website(content: bytes) -> None:
+    """Read the file from a server that sends the content on every connection."""
+    with answering(content):
+        read_source("http://mirror.test")
+
+
+def read_archive(content: bytes) -> None:
+    """Read the file from an archive that decompresses to the content, its checksums mended."""
+    INPUT.write_bytes(gzip.compress(with_checksums(content), compresslevel=1))
+    read_source(str(INPUT))
+
+
+def read_source(source: str) -> None:
+    """Read a file to its end, within limits as those of the reader's own process."""
+    with seconds_of_processor(2):
+        for _ in reader.read(Job(source, NAME, 4096, Limits(overhead=4096))):
+            pass
+
+
+def read_settings(_: Path) -> None:
+    """Read two sections of params.yaml."""
+    load("model", Model)
+    load("train", Train)
+
+
+TARGETS = {
+    "http": Target(
+        read_website,
+        [
+            *(
+                b"".join(islice(page(), 2))[:2048]
+                for page in (*ENDLESS.values(), *DRIPPING.values())
+            ),
+            b"".join(answer(gzip.compress(IMAGES), "Content-Encoding: gzip")()),
+            b"".join(answer(b"", "Location: http://[", status="302 Found")()),
+            b"".join(answer(b"", "Location: \xff\xfe", status="302 Found")()),
+            b"".join(answer(b"", "Set-Cookie: a=b; Domain=.test", status="403 \x1b[31m")()),
+        ],
+    ),
+    "npm": Target(
+        read_archive, [member(f"package/{NAME}", IMAGES), LONG_NAME, backwards(), *SPARSE.values()]
+    ),
+    "idx": Target(of_file(lambda path: idx.read(path, dimensions=3)), [IMAGES]),
+    "parameters": Target(of_file(read_settings, PARAMETERS), [(ROOT / "params.yaml").read_bytes()]),
+    "weights": Target(
+        of_file(lambda _: load_network(), WEIGHTS),
+        [saved(lambda file: np.savez(file, allow_pickle=False, **Network([4, 3, 2]).state_dict()))],
+    ),
+    "npy": Target(
+        of_file(read_npy), [saved(lambda file: np.save(file, np.zeros((2, 3), np.float32)))]
+    ),
+    "csv": Target(
+        of_file(lambda path: list(read_table(path, COLUMNS))), [b"epoch,loss\n1,0.5\n2,\n"]
+    ),
+}
 
 
 def main() -> None:
-    """Fuzz until the time is over or something else than a StageError comes out."""
-    reader, *options = sys.argv[1:]
-    read = READERS[reader]
+    """Fuzz until the time is over, or until something else than a documented error comes out."""
+    name, *options = sys.argv[1:]
+    target = TARGETS[name]
+    resource.setrlimit(resource.RLIMIT_DATA, (MEBIBYTES << 20, resource.RLIM_INFINITY))
     with TemporaryDirectory() as folder:
-        findings = Path(f"fuzz-{reader}-").absolute()
+        findings = Path(f"fuzz-{name}-").absolute()
         os.chdir(folder)
-        path, seeds = Path("input"), Path("seeds")
+        seeds = Path("seeds")
         seeds.mkdir()
-        write_seeds(reader, seeds)
+        for index, content in enumerate(target.seeds):
+            (seeds / str(index)).write_bytes(content)
+        reader.RETRY = reader.RETRY.new(backoff_factor=0)
 
         def try_one(content: bytes) -> None:
-            path.write_bytes(content)
-            with suppress(StageError):
-                read(path)
+            with suppress(StageError, SourceError):
+                target.read(content)
 
-        limits = [f"-rss_limit_mb={MEGABYTES}", f"-artifact_prefix={findings}"]
-        atheris.Setup([sys.argv[0], *limits, *options, str(seeds)], try_one)
+        limits = [f"-rss_limit_mb={MEBIBYTES}", f"-timeout={SECONDS}"]
+        options = [f"-artifact_prefix={findings}", *limits, *options]
+        atheris.Setup([sys.argv[0], *options, str(seeds)], try_one)
         atheris.Fuzz()
 
 

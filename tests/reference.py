@@ -13,7 +13,7 @@ Doubles = NDArray[np.float64]
 State = Mapping[str, NDArray[Any]]
 
 STRENGTH = 0.05  # λ of the optimizers' penalty
-OPTIONS: dict[str, dict[str, float]] = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "sgd": {},
     "momentum": {"momentum": 0.9},
     "nesterov": {"momentum": 0.8},

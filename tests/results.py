@@ -7,15 +7,16 @@ import io
 import json
 from pathlib import Path
 
+from stages.files.weights import load_network
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages import predict
-from stages.common.centering import center
-from stages.evaluate import load_network
 from tests.support import ROOT
+from tools.pictures import center
+from tools.predict import brightness
 
 SAMPLE = 2000
 
@@ -53,7 +54,7 @@ def test_weights_give_the_metrics_that_are_claimed(split: str) -> None:
 def test_other_sizes_and_polarities_are_told_as_well(size: int, dark: bool, form: str) -> None:
     x, y = load("test")
     x, y = x[:SAMPLE], y[:SAMPLE]
-    network = load_network(784, 10)
+    network = load_network()
     original = (network.logits(x).argmax(axis=1) == y).mean()
 
     def draw(image: NDArray[np.float32]) -> Image.Image:
@@ -63,6 +64,6 @@ def test_other_sizes_and_polarities_are_told_as_well(size: int, dark: bool, form
         large.save(buffer, form)
         return Image.open(buffer)
 
-    seen = np.stack([center(predict.brightness(draw(image))) for image in x])
+    seen = np.stack([center(brightness(draw(image))) for image in x])
     accuracy = (network.logits(seen.reshape(x.shape)).argmax(axis=1) == y).mean()
     assert accuracy > original - 0.02

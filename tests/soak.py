@@ -7,7 +7,6 @@ then end by itself in the same bytes.
 import argparse
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -39,6 +38,7 @@ def main() -> None:
             f"DVC_{name}_DIR": f"{folder}/{name.lower()}"
             for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")
         }
+        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         kills, files, cycles = soak(Path(folder), arguments.kills, random.Random(arguments.seed))
     print(tabulate(kills))
     print(f"{kills.total()} kills, {cycles} runs to the end, {files} files compared, 0 differences")
@@ -57,7 +57,7 @@ def soak(folder: Path, total: int, choose: random.Random) -> tuple[Counter[str],
     files = cycles = 0
     with tqdm(total=total, unit="kill", disable=None) as progress:
         while kills.total() < total:
-            begin_again(clone)
+            clone.forget()
             for _ in range(min(KILLS_A_CYCLE, total - kills.total())):
                 done = kill_once(clone, choose)
                 if done is None:
@@ -73,30 +73,18 @@ def soak(folder: Path, total: int, choose: random.Random) -> tuple[Counter[str],
 
 def finish(clone: Clone) -> None:
     """Do as ``make repro`` does."""
-    failed = clone.run(sys.executable, "-m", "dvc", "repro", check=False)
+    failed = clone.try_dvc("repro")
     if failed.returncode:
         if clone.run(sys.executable, "-m", "tools.mend", check=False).returncode:
             sys.exit(f"error: dvc repro failed:\n{failed.stdout}{failed.stderr}")
         clone.dvc("repro")
 
 
-def begin_again(clone: Clone) -> None:
-    """Remove all that the pipeline has ever written."""
-    for name in ("data", "metrics", "plots", ".dvc/cache", ".dvc/tmp"):
-        shutil.rmtree(clone.root / name, ignore_errors=True)
-    (clone.root / "dvc.lock").unlink(missing_ok=True)
-
-
 def kill_once(clone: Clone, choose: random.Random) -> str | None:
     """Run the pipeline, kill something at a random moment, and say what; None if it had ended."""
     number, target = choose.choice(SIGNALS), choose.choice(TARGETS)
-    dvc = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro"],
-        cwd=clone.root,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+    dvc = clone.start_dvc(
+        "repro", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
         dvc.wait(choose.uniform(0, LONGEST_SECONDS))

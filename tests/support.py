@@ -1,6 +1,7 @@
 """A small data set in MNIST's format, and clones of this project that run on it."""
 
 import hashlib
+import multiprocessing
 import os
 import re
 import shutil
@@ -8,27 +9,24 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from stages.dataset.datasets import Dataset, RawFile
+from stages.files.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from stages.common.datasets import (
-    TEST_IMAGES,
-    TEST_LABELS,
-    TRAIN_IMAGES,
-    TRAIN_LABELS,
-    Dataset,
-    RawFile,
-)
-
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TRAIN_SIZE, TEST_SIZE, VALIDATION_SIZE = 600, 200, 100
+
+LONGEST_WAIT = 600  # seconds
 
 SETTINGS = {
     "download.dataset": "small",
@@ -36,6 +34,18 @@ SETTINGS = {
     "train.epochs": 3,
     "train.learning_rate": 0.02,
 }
+
+# A process that has imported DVC and forks for each of its commands.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        *("dvc.cachemgr", "dvc.cli.parser", "dvc.compare", "dvc.dirs", "dvc.repo.graph"),
+        *("dvc.repo.experiments.run", "dvc.repo.plots", "dvc.repo.reproduce", "dvc.repo.stage"),
+        *("dvc.repo.status", "dvc.rwlock", "dvc.stage.cache", "dvc.utils.strictyaml"),
+        *("dvc_data.hashfile.db.local", "dvc_render", "fsspec.implementations.memory"),
+        *("networkx", "rich.console", "scmrepo.git"),
+    ]
+)
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
@@ -48,23 +58,23 @@ def write_small_dataset(folder: Path) -> None:
     generator = np.random.default_rng(0)
     patterns = np.kron(generator.random((10, 7, 7)) > 0.6, np.ones((4, 4)))
     folder.mkdir()
-    for images_name, labels_name, size in (
+    for images_path, labels_path, size in (
         (TRAIN_IMAGES, TRAIN_LABELS, TRAIN_SIZE),
         (TEST_IMAGES, TEST_LABELS, TEST_SIZE),
     ):
         labels = generator.permutation(size).astype(np.uint8) % 10
         noise = generator.random((size, 28, 28))
         images = (255 * np.where(noise < 0.8, noise, patterns[labels])).astype(np.uint8)
-        (folder / images_name).write_bytes(idx_bytes(images))
-        (folder / labels_name).write_bytes(idx_bytes(labels))
+        (folder / images_path.name).write_bytes(idx_bytes(images))
+        (folder / labels_path.name).write_bytes(idx_bytes(labels))
 
 
 def small_dataset(folder: Path) -> Dataset:
     """Describe the data set in the folder, which is its mirror, as the table of data sets does."""
     files = {}
-    for name in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS):
-        content = (folder / name).read_bytes()
-        files[name] = RawFile(len(content), hashlib.sha256(content).hexdigest())
+    for path in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS):
+        content = (folder / path.name).read_bytes()
+        files[path] = RawFile(len(content), hashlib.sha256(content).hexdigest())
     return Dataset(CLASSES, (str(folder),), files)
 
 
@@ -77,13 +87,15 @@ class Clone:
     @classmethod
     def create(cls, root: Path, dataset: Path) -> "Clone":
         """Copy what git would have, and give it the data set as an entry named ``small``."""
+        results = ("data/", "metrics/", "plots/", "dvc.lock")
         listed = _run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT)
         for name in listed.stdout.splitlines():
-            if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
+            if (ROOT / name).is_file() and not name.startswith(results):
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, root / name)
         clone = cls(root)
-        with (root / "stages/common/datasets.py").open("a") as module:
+        with (root / "stages/dataset/datasets.py").open("a") as module:
+            module.write(f"\nfrom pathlib import {type(root).__name__}\n")
             module.write(f"\nDATASETS['small'] = {small_dataset(dataset)}\n")
         clone.set(**SETTINGS)
         _run("git", "init", "--quiet", cwd=root)
@@ -92,8 +104,14 @@ class Clone:
 
     def copy(self, root: Path) -> "Clone":
         """Copy everything, cache and results included."""
-        shutil.copytree(self.root, root)
+        shutil.copytree(self.root, root, symlinks=True)
         return Clone(root)
+
+    def forget(self) -> None:
+        """Remove all that the pipeline has ever written, cache included."""
+        for name in ("data", "metrics", "plots", ".dvc/cache", ".dvc/tmp"):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+        (self.root / "dvc.lock").unlink(missing_ok=True)
 
     def commit(self, message: str) -> None:
         """Commit all that git does not ignore."""
@@ -116,49 +134,95 @@ class Clone:
             assert count == 1, name
         path.write_text(text)
 
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that a file holds."""
+        path = self.root / name
+        text = path.read_text()
+        assert old in text, name
+        path.write_text(text.replace(old, new))
+
+    def append(self, name: str, text: str) -> None:
+        """Write to the end of a file."""
+        with (self.root / name).open("a") as file:
+            file.write(text)
+
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone's folder."""
         return _run(*command, cwd=self.root, check=check)
 
-    def dvc(self, *arguments: str, check: bool = True) -> str:
-        """Run DVC, and return all that it and the stages said."""
-        done = self.run(sys.executable, "-m", "dvc", *arguments, check=check)
+    def try_dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run DVC's main function in a process of its own."""
+        with TemporaryDirectory() as folder:
+            files = [Path(folder, name) for name in ("stdout", "stderr")]
+            process = FORKS.Process(
+                target=_be_dvc, args=(arguments, self.root, dict(os.environ), files)
+            )
+            process.start()
+            process.join()
+            said = [file.read_text() for file in files]
+        assert process.exitcode is not None
+        return subprocess.CompletedProcess(arguments, process.exitcode, *said)
+
+    def dvc(self, *arguments: str) -> str:
+        """Run DVC, which must end well, and return all that it and the stages said."""
+        done = self.try_dvc(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def repro(self, *arguments: str) -> list[str]:
         """Run ``dvc repro``, and return the stages that ran."""
-        return re.findall(
-            r"^Running stage '(\w+)'", self.dvc("repro", *arguments), flags=re.MULTILINE
-        )
+        return stages_run(self.dvc("repro", *arguments))
+
+    def start_dvc(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
+        """Start the command ``dvc``, and do not wait for its end."""
+        command = [sys.executable, "-m", "dvc", *arguments]
+        return subprocess.Popen(command, cwd=self.root, text=True, **options)
 
     def outputs(self) -> dict[str, bytes]:
         """Return what the pipeline has written, with its lock; DVC's own files begin with a dot."""
         paths = [
             path for name in ("data", "metrics", "plots") for path in (self.root / name).rglob("*")
         ]
-        files = [path for path in paths if path.is_file() and path.name[0] != "."] + [
-            self.root / "dvc.lock"
+        files = [
+            path
+            for path in [*paths, self.root / "dvc.lock"]
+            if path.is_file() and path.name[0] != "." and path.suffix != ".partial"
         ]
         return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
 
+    def wait_for_epochs(self, count: int) -> None:
+        """Wait until training has ended that many epochs and is about to go on."""
+        history = self.root / "plots/history.csv.partial"
+        wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > count)
 
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
+
+def stages_run(said: str) -> list[str]:
+    """Return the stages that ``dvc repro`` says it has run."""
+    return re.findall(r"^Running stage '(\w+)'", said, flags=re.MULTILINE)
+
+
+def wait_until(condition: Callable[[], object], pause: float = 0.02) -> None:
+    """Wait long enough for any machine; what never comes true fails the test."""
+    end = time.monotonic() + LONGEST_WAIT
     while not condition():
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def _run(*command: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    # DVC starts `python`: this one
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def _be_dvc(
+    arguments: Sequence[str], folder: Path, environment: dict[str, str], files: Sequence[Path]
+) -> None:
+    from dvc.cli import main  # noqa: PLC0415 - in the process that forks it is imported already
+
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for descriptor, path in enumerate(files, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
+    sys.exit(main([*arguments]))

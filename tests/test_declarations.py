@@ -11,63 +11,66 @@ import yaml
 from tests.support import PIPELINE, ROOT, Clone
 
 SECTIONS = yaml.safe_load((ROOT / "params.yaml").read_text())
-
-# The lock of the packages that can change a stage's bytes. Of the others, a download is known by
-# its checksum, and pydantic, PyYAML and tqdm compute nothing that is written.
-LOCKS = {
-    (): set(),
-    ("numpy",): {"requirements/compute.txt"},
-    ("matplotlib", "numpy"): {"requirements/plot.txt"},
-}
-
-# What a user runs beside the pipeline.
-COMMANDS = {"stages/predict.py", "stages/common/centering.py"}
+STAGES = [stage for stage in PIPELINE if stage != "code"]
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, finished: Clone) -> Clone:
-    return finished.copy(tmp_path_factory.mktemp("audit") / "clone")
+@pytest.fixture
+def touched(clone: Clone, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    report = tmp_path / "report.json"
+    monkeypatch.setenv("PYTHONPATH", str(clone.root))
+    clone.run(sys.executable, str(ROOT / "tests/audit.py"), f"stages.{stage}", str(report))
+    return json.loads(report.read_bytes())
 
 
-def names(entries: list[Any]) -> set[str]:
+def outputs(stage: str) -> set[str]:
     """Name the outputs, whether they have options or not."""
-    return {name for entry in entries for name in ([entry] if isinstance(entry, str) else entry)}
+    entries = [
+        entry for kind in ("outs", "metrics", "plots") for entry in PIPELINE[stage].get(kind, [])
+    ]
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
 
 
-@pytest.mark.parametrize("stage", PIPELINE)
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_declares_what_it_touches_and_no_more(
-    stage: str, project: Clone, tmp_path: Path
+    stage: str, touched: Any, finished: Clone
 ) -> None:
     declared = PIPELINE[stage]
-    report = tmp_path / "report.json"
-    project.run(sys.executable, str(ROOT / "tests/audit.py"), f"stages.{stage}", str(report))
-    touched = json.loads(report.read_text())
-
-    used = {
-        f"{section}.{key}"
-        for section, _, key in (name.partition(".") for name in declared.get("params", []))
-        for key in ([key] if key else SECTIONS[section])
-    }
-    assert set(touched["parameters"]) == used
+    record = f"data/code/{stage}.json"  # read for DVC alone, when the stage has ended
+    sections = declared.get("params", [])
+    used = {f"{section}.{key}" for section in sections for key in SECTIONS[section]}
+    assert set(touched["settings"]) == used
     reads = {"params.yaml"} if used else set()
-    locks = LOCKS[tuple(touched["packages"])]
-    assert set(touched["read"]) | locks == set(declared["deps"]) | reads
-    outputs = [*declared.get("outs", []), *declared.get("metrics", []), *declared.get("plots", [])]
-    assert set(touched["written"]) == names(outputs)
+    assert {*touched["read"], record} == {*declared["deps"], *reads}
+    assert set(touched["written"]) == outputs(stage)
+    recorded = json.loads((finished.root / record).read_bytes())
+    assert set(touched["packages"]) == set(recorded["packages"])
+
+
+@pytest.mark.parametrize("stage", ["code"])
+def test_code_declares_the_folders_of_code(touched: Any) -> None:
+    modules = {"network", "stages"}
+    assert {*touched["read"], *modules} == set(PIPELINE["code"]["deps"])
+    assert touched["written"] == [f"data/code/{name}.json" for name in sorted(STAGES)]
+    assert outputs("code") == {"data/code"}
+
+
+def test_only_code_names_modules_and_locks() -> None:
+    names = {name for stage in STAGES for name in PIPELINE[stage]["deps"]}
+    assert all(name.startswith(("data/", "plots/")) for name in names)
 
 
 def test_every_stage_is_a_module_and_every_module_a_stage() -> None:
     modules = {path.stem for path in (ROOT / "stages").glob("*.py")}
-    assert set(PIPELINE) == modules - {"__init__", "predict"}
+    assert set(PIPELINE) == modules - {"__init__", "stages"}
     assert all(PIPELINE[name]["cmd"] == f"python -m stages.{name}" for name in PIPELINE)
 
 
-def test_every_module_is_some_stages() -> None:
+def test_every_module_is_some_stages(finished: Clone) -> None:
     modules = {
         str(path.relative_to(ROOT))
         for folder in ("network", "stages")
         for path in (ROOT / folder).rglob("*.py")
     }
-    declared = {name for stage in PIPELINE.values() for name in stage["deps"]}
-    assert modules - COMMANDS <= declared
-    assert not COMMANDS & declared
+    records = (finished.root / "data/code").glob("*.json")
+    recorded = {name for record in records for name in json.loads(record.read_bytes())["modules"]}
+    assert modules - {"stages/code.py", "stages/stages.py"} == recorded

@@ -4,6 +4,9 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
+from stages.dataset import idx
+from stages.running.errors import StageError
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,8 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from stages.common import idx
-from stages.common.errors import StageError
 from tests.support import idx_bytes
 
 byte_arrays = arrays(np.uint8, array_shapes(max_dims=3, min_side=0, max_side=6))

@@ -5,16 +5,16 @@ import re
 import sys
 from pathlib import Path
 
+from stages import predict
+from stages.common.centering import center
+from stages.common.errors import StageError
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-
-from stages import predict
-from stages.common.centering import center
-from stages.common.errors import StageError
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -62,7 +62,9 @@ def test_repro_pulls_what_is_missing(sharing: Clone, tmp_path: Path) -> None:
 def test_an_experiment_is_handed_over_uncommitted(sharing: Clone, tmp_path: Path) -> None:
     sharing.run("git", "clone", "--quiet", "--bare", ".", str(tmp_path / "hub"))
     sharing.run("git", "remote", "add", "hub", str(tmp_path / "hub"))
-    sharing.dvc("exp", "run", "--set-param", "train.learning_rate=0.05", "--name", "tried")
+    sharing.dvc(
+        "exp", "run", "--set-param", "train.learning_rate=0.05", "--name", "tried", "evaluate"
+    )
     sharing.dvc("exp", "push", "hub", "tried")
 
     sharing.run("git", "clone", "--quiet", str(tmp_path / "hub"), str(tmp_path / "other"))
@@ -71,4 +73,4 @@ def test_an_experiment_is_handed_over_uncommitted(sharing: Clone, tmp_path: Path
     other.dvc("exp", "apply", "tried")
     assert "learning_rate: 0.05" in (other.root / "params.yaml").read_text()
     assert other.outputs() == sharing.outputs()
-    assert other.repro() == []
+    assert other.repro("evaluate") == []

@@ -1,12 +1,12 @@
 """Setting samples aside for validation."""
 
+from stages.dataset.split import stratified_split
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-
-from stages.common.split import stratified_split
 
 some_labels = arrays(np.uint8, st.integers(1, 200), elements=st.integers(0, 9))
 

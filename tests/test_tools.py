@@ -1,4 +1,4 @@
-"""The tools beside the pipeline: recipes, the schema of params.yaml, seeds, the report."""
+"""The tools beside the pipeline: recipes, the schema of params.yaml, the report."""
 
 import base64
 import json
@@ -7,13 +7,11 @@ import sys
 from typing import Any
 
 import jsonschema
-import numpy as np
 import pytest
 import yaml
-from scipy import stats
 
 from tests.support import ROOT, Clone
-from tools import recipe, schema, seeds
+from tools import recipe, schema
 
 PARAMETERS = (ROOT / "params.yaml").read_text()
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -68,67 +66,17 @@ def test_recipes_fit_params_yaml(path: Any, capsys: pytest.CaptureFixture[str]) 
 
 def test_a_recipe_is_applied_in_one_command(clone: Clone) -> None:
     words = clone.run(sys.executable, "-m", "tools.recipe", "fast").stdout.split()
-    clone.dvc("exp", "run", "--name", "quick", *words)
+    clone.dvc("exp", "run", "--name", "quick", *words, "train")
     content = yaml.safe_load((clone.root / "params.yaml").read_text())
     for section, keys in yaml.safe_load((ROOT / "recipes/fast.yaml").read_text()).items():
         assert {key: content[section][key] for key in keys} == keys
-    assert "# images a step" in (clone.root / "params.yaml").read_text()
-
-
-def test_a_difference_is_known_by_its_confidence_interval() -> None:
-    generator = np.random.default_rng(0)
-    before, after = generator.random(7).tolist(), generator.random(7).tolist()
-    difference, margin = seeds.compare(before, after)
-    interval = stats.ttest_rel(after, before).confidence_interval(0.95)
-    assert (difference - margin, difference + margin) == pytest.approx(interval)
-    assert seeds.compare(before, before) == (0, 0)
-
-
-def test_settings_are_repeated_over_seeds(clone: Clone) -> None:
-    said = clone.run(
-        sys.executable, "-m", "tools.seeds", "--seeds=2", "-S", "train.learning_rate=0.05"
-    ).stdout.splitlines()
-    assert said[0].startswith("4 runs, 2 at a time")
-    assert said[1] == "| | params.yaml | changed | difference, 95% confidence |"
-    assert [line.split(" | ")[0] for line in said[3:]] == [f"| {name}" for name in seeds.FIGURES]
-
-    accuracies = []
-    for rate in ("0.02", "0.05"):
-        for seed in (0, 1):
-            clone.set(**{"train.learning_rate": rate, "train.seed": seed})
-            assert clone.repro() != ["train"]  # the experiments' results are in the cache
-            metrics = json.loads((clone.root / "metrics/train.json").read_bytes())
-            accuracies.append(metrics["validation"]["accuracy"])
-    baseline, changed = np.split(np.array(accuracies), 2)
-    cells = said[3].split(" | ")
-    assert cells[1] == f"{baseline.mean():.4f} ± {baseline.std(ddof=1):.4f}"
-    assert cells[2] == f"{changed.mean():.4f} ± {changed.std(ddof=1):.4f}"
-    assert cells[3].startswith(f"{(changed - baseline).mean():+.4f} ± ")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--seeds=1"], "--seeds must be at least 2: one run has no spread"),
-        (
-            ["-S", "train.epochs=1,2"],
-            "error: --set-param: must be one setting, not a grid: train.e",
-        ),
-        (["-S", "train.epoch=1"], "Could not override 'train.epoch'"),
-        (["-S", "train.epochs=0"], "has no metrics, see `dvc queue logs "),
-    ],
-)
-def test_seeds_say_what_is_wrong(clone: Clone, arguments: list[str], message: str) -> None:
-    done = clone.run(sys.executable, "-m", "tools.seeds", "--seeds=2", *arguments, check=False)
-    assert done.returncode != 0
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "# images per step" in (clone.root / "params.yaml").read_text()
 
 
 def test_the_report_sets_the_workspace_beside_a_revision(clone: Clone) -> None:
     before = (clone.root / "plots/loss.png").read_bytes()
     clone.set(**{"train.learning_rate": 0.05})
-    clone.dvc("repro")
+    clone.dvc("repro", "evaluate", "plot_loss")
     said = clone.run(sys.executable, "-m", "tools.report").stdout
     assert said == "report.html: the workspace against HEAD\n"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from network.training import Trainer
+from network.trainer import Trainer
 
 IMAGES, LABELS = np.zeros((20, 3)), np.arange(20) % 4
 REAL = r"images must be real numbers of shape \(n, features\)"

@@ -6,21 +6,14 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from network import training
 from network.arrays import Floats
 from network.decay import DecoupledDecay
 from network.layers import Dropout
 from network.model import Network
 from network.optimizer import SGD
 from network.schedule import SHAPES, Schedule
-from network.training import (
-    EVALUATION_ROWS,
-    DivergenceError,
-    Samples,
-    Trainer,
-    score,
-    train_epoch,
-)
+from network.trainer import DivergenceError, Trainer
+from network.training import EVALUATION_ROWS, Samples, score, train_epoch
 from tests import reference
 
 
@@ -169,7 +162,7 @@ def test_ending_early_stops_the_worker_before_the_next_batch(
             self.steps += 1
             assert self.steps <= len(TRAIN.labels) or stopped.wait(60)
 
-    monkeypatch.setattr(training, "Event", Stop)
+    monkeypatch.setattr("network.trainer.Event", Stop)
     trainer = Trainer(TRAIN, **SHORT, batch_size=1)
     trainer._optimizer = optimizer = Waiting()
     threads = threading.active_count()

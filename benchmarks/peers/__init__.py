@@ -1,1 +1,1 @@
-"""The peers, each as its own users would write it for speed."""
+"""The peers: a script each, from the start of its process to the weights in a file."""

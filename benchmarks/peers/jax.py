@@ -1,5 +1,7 @@
-"""JAX: many steps in one jitted scan."""
+"""JAX: an epoch is one jitted scan over its batches, compiled ahead."""
 
+import sys
+import time
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -7,88 +9,95 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.worker import Data, serve
-from benchmarks.workloads import Workload
+from benchmarks.job import Job, read
 
 Arrays = Any
+BLOCK = 1000  # rows that are scored together
 
 
-class Jax:
-    """A list of (weights, bias), and a scan over the batches of a round."""
-
-    def __init__(self, workload: Workload, data: Data, threads: int) -> None:
-        self._workload = workload
-        self._images = jnp.asarray(np.array(data.train_images))
-        self._labels = jnp.asarray(data.train_labels.astype(np.int32))
-        self._key = jax.random.key(0)
-        sizes = [784, *workload.hidden, 10]
-        random = np.random.default_rng(0)
-        self._parameters = [
-            (
-                jnp.asarray(random.normal(0, np.sqrt(2 / a), (a, b)).astype(np.float32)),
-                jnp.zeros(b, jnp.float32),
-            )
-            for a, b in pairwise(sizes)
-        ]
-        zeros = jax.tree.map(jnp.zeros_like, self._parameters)
-        self._moments = (zeros, jax.tree.map(jnp.zeros_like, zeros), jnp.zeros((), jnp.int32))
-        self._order = np.empty(0, np.int64)
-        self._random = random
-        self._run = jax.jit(partial(run, workload), donate_argnums=0)
-
-    def train(self, steps: int) -> None:
-        """Take the steps, in a fresh order each epoch."""
-        size = self._workload.batch_size
-        while len(self._order) < steps * size:
-            order = self._random.permutation(len(self._images))
-            order = order[: len(order) // size * size]
-            self._order = np.concatenate([self._order, order])
-        rows, self._order = np.split(self._order, [steps * size])
-        self._parameters, self._moments, self._key = self._run(
-            (self._parameters, self._moments, self._key),
-            jnp.asarray(rows.reshape(steps, size)),
-            (self._images, self._labels),
+def main() -> None:
+    job, weights, report = read(sys.argv[1:])
+    data = [
+        (
+            jnp.asarray(np.load(job.data / f"{split}_images.npy")),
+            jnp.asarray(np.load(job.data / f"{split}_labels.npy").astype(np.int32)),
         )
-        jax.block_until_ready(self._parameters)
+        for split in ("train", job.held_out)
+    ]
+    images, labels = data[0]
+    random = np.random.default_rng(0)
+    parameters = [
+        (
+            jnp.asarray(random.normal(0, np.sqrt(2 / a), (a, b)).astype(np.float32)),
+            jnp.zeros(b, jnp.float32),
+        )
+        for a, b in pairwise([images.shape[1], *job.hidden, 10])
+    ]
+    zeros = partial(jax.tree.map, jnp.zeros_like, parameters)
+    state = (parameters, (zeros(), zeros(), jnp.zeros((), jnp.int32)), jax.random.key(0))
+    steps = len(labels) // job.batch_size
+    rates = np.reshape(job.rates(steps), (job.epochs, steps)).astype(np.float32)
+    report.started()
 
-    def predict(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        """Return the classes of the highest logits."""
-        logits = forward(self._parameters, jnp.asarray(images), None, 0)
-        return np.asarray(logits.argmax(axis=1))
+    start = time.monotonic()
+    batches = np.zeros((steps, job.batch_size), np.int32)
+    epoch = (
+        jax.jit(partial(train, job), donate_argnums=0)
+        .lower(state, (batches, rates[0]), images, labels)
+        .compile()
+    )
+    scores = [jax.jit(score).lower(parameters, *split).compile() for split in data]
+    report.compile = time.monotonic() - start
+
+    for number in range(job.epochs):
+        order = random.permutation(len(labels)).astype(np.int32)
+        batches = order[: steps * job.batch_size].reshape(steps, job.batch_size)
+        state = epoch(state, (batches, rates[number]), images, labels)
+        report.epoch(*(each(state[0], *split) for each, split in zip(scores, data, strict=True)))
+    arrays = {
+        name: array
+        for number, (w, b) in enumerate(state[0], start=1)
+        for name, array in ((f"W{number}", w), (f"b{number}", b))
+    }
+    np.savez(weights, **arrays)
+    report.saved()
 
 
-def forward(parameters: Arrays, x: Arrays, key: Arrays, dropout: float) -> Arrays:
-    """Return the logits."""
+def forward(parameters: Arrays, x: Arrays, job: Job | None = None, key: Arrays = None) -> Arrays:
+    """Return the logits, with dropout if there is a job."""
     for number, (w, b) in enumerate(parameters[:-1]):
         x = jax.nn.relu(x @ w + b)
-        if dropout:
-            keep = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - dropout, x.shape)
-            x = jnp.where(keep, x / (1 - dropout), 0)
+        if job and job.dropout[number]:
+            kept = 1 - job.dropout[number]
+            mask = jax.random.bernoulli(jax.random.fold_in(key, number), kept, x.shape)
+            x = jnp.where(mask, x / kept, 0)
     w, b = parameters[-1]
     return x @ w + b
 
 
-def loss(workload: Workload, parameters: Arrays, x: Arrays, labels: Arrays, key: Arrays) -> Arrays:
+def cross_entropy(logits: Arrays, labels: Arrays) -> Arrays:
+    """Return the loss of each row."""
+    return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
+
+
+def loss(parameters: Arrays, job: Job, x: Arrays, labels: Arrays, key: Arrays) -> Arrays:
     """Return the mean cross-entropy with the penalty."""
-    logits = forward(parameters, x, key, workload.dropout)
-    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
     penalty = sum(jnp.sum(w * w) for w, _ in parameters)
-    return -chosen.mean() + workload.strength / 2 * penalty
+    logits = forward(parameters, x, job, key)
+    return cross_entropy(logits, labels).mean() + job.strength / 2 * penalty
 
 
-def run(workload: Workload, state: Arrays, batches: Arrays, data: Arrays) -> Arrays:
-    """Scan over batches of rows (steps, batch)."""
-    images, labels = data
-    rate = workload.learning_rate
+def train(job: Job, state: Arrays, batches: Arrays, images: Arrays, labels: Arrays) -> Arrays:
+    """Take a step for each batch: its rows and its learning rate."""
 
-    def step(state: Arrays, batch: Arrays) -> Arrays:
+    def step(state: Arrays, given: Arrays) -> Arrays:
         parameters, (m, v, t), key = state
+        batch, rate = given
         key, own = jax.random.split(key)
-        gradient = jax.grad(partial(loss, workload))(parameters, images[batch], labels[batch], own)
+        gradient = jax.grad(loss)(parameters, job, images[batch], labels[batch], own)
         t = t + 1
-        if workload.optimizer == "sgd":
+        if job.optimizer == "sgd":
             parameters = jax.tree.map(lambda p, g: p - rate * g, parameters, gradient)
         else:
             m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, gradient)
@@ -105,5 +114,18 @@ def run(workload: Workload, state: Arrays, batches: Arrays, data: Arrays) -> Arr
     return jax.lax.scan(step, state, batches)[0]
 
 
+def score(parameters: Arrays, images: Arrays, labels: Arrays) -> Arrays:
+    """Return the loss and the accuracy."""
+
+    def block(given: Arrays) -> Arrays:
+        logits = forward(parameters, given[0])
+        losses = cross_entropy(logits, given[1])
+        return losses.mean(), (logits.argmax(axis=1) == given[1]).mean()
+
+    blocks = images.reshape(-1, BLOCK, images.shape[1]), labels.reshape(-1, BLOCK)
+    losses, accuracies = jax.lax.map(block, blocks)
+    return losses.mean(), accuracies.mean()
+
+
 if __name__ == "__main__":
-    serve(Jax)
+    main()

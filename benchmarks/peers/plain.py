@@ -1,92 +1,101 @@
 """A plain NumPy script: float64, a sample a column, one-hot targets, no buffer kept."""
 
+import sys
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from benchmarks.worker import Data, serve
-from benchmarks.workloads import Workload
+from benchmarks.job import read
 
 Doubles = NDArray[np.float64]
+random = np.random.default_rng(0)
 
 
-class Plain:
-    """Lists of weights and biases, and the formulas as they stand in a textbook."""
+def main() -> None:
+    job, weights, report = read(sys.argv[1:])
+    data = []
+    for split in ("train", job.held_out):
+        images = np.load(job.data / f"{split}_images.npy").T.astype(np.float64)
+        data.append((images, np.eye(10)[np.load(job.data / f"{split}_labels.npy")].T))
+    x, y = data[0]
+    pairs = list(pairwise([len(x), *job.hidden, 10]))
+    w = [random.normal(0, np.sqrt(2 / a), (b, a)) for a, b in pairs]
+    b = [np.zeros((b, 1)) for _, b in pairs]
+    m, v = ([np.zeros_like(p) for p in w + b] for _ in range(2))
+    report.started()
 
-    def __init__(self, workload: Workload, data: Data, threads: int) -> None:
-        threadpool_limits(threads)
-        self._workload = workload
-        self._random = np.random.default_rng(0)
-        self._x = data.train_images.T.astype(np.float64, copy=False)
-        self._y = np.eye(10)[data.train_labels].T
-        sizes = [784, *workload.hidden, 10]
-        pairs = list(pairwise(sizes))
-        self._w = [self._random.normal(0, np.sqrt(2 / a), (b, a)) for a, b in pairs]
-        self._b = [np.zeros((b, 1)) for _, b in pairs]
-        self._m = [[np.zeros_like(p), np.zeros_like(p)] for p in self._w + self._b]
-        self._steps = 0
-        self._start = data.train_images.shape[0]
+    size, samples = job.batch_size, x.shape[1]
+    rates = job.rates(-(-samples // size))
+    step = 0
+    for _ in range(job.epochs):
+        order = random.permutation(samples)
+        shuffled_x, shuffled_y = x[:, order], y[:, order]
+        for start in range(0, samples, size):
+            batch = slice(start, start + size)
+            dw, db = gradients(w, b, shuffled_x[:, batch], shuffled_y[:, batch], job.dropout)
+            dw = [g + job.strength * weight for g, weight in zip(dw, w, strict=True)]
+            rate, step = rates[step], step + 1
+            for i, (p, g) in enumerate(zip(w + b, dw + db, strict=True)):
+                if job.optimizer == "sgd":
+                    p[:] -= rate * g
+                else:
+                    m[i] = 0.9 * m[i] + 0.1 * g
+                    v[i] = 0.999 * v[i] + 0.001 * g**2
+                    m_hat, v_hat = m[i] / (1 - 0.9**step), v[i] / (1 - 0.999**step)
+                    p[:] -= rate * m_hat / (np.sqrt(v_hat) + 1e-8)
+        report.epoch(*(score(w, b, *split) for split in data))
+    np.savez(weights, *w, *b)
+    report.saved()
 
-    def _forward(self, x: Doubles, dropout: float) -> tuple[list[Doubles], list[Doubles]]:
-        activations, masks = [x], []
-        for w, b in zip(self._w[:-1], self._b[:-1], strict=True):
-            h = np.maximum(0, w @ activations[-1] + b)
-            if dropout:
-                mask = (self._random.random(h.shape) < 1 - dropout) / (1 - dropout)
-                h = h * mask
-                masks.append(mask)
-            activations.append(h)
-        z = self._w[-1] @ activations[-1] + self._b[-1]
-        e = np.exp(z - z.max(axis=0))
-        return [*activations, e / e.sum(axis=0)], masks
 
-    def train(self, steps: int) -> None:
-        """Take the steps, through a shuffled copy an epoch."""
-        size = self._workload.batch_size
-        for _ in range(steps):
-            if self._start + size > self._x.shape[1]:
-                order = self._random.permutation(self._x.shape[1])
-                self._shuffled_x, self._shuffled_y = self._x[:, order], self._y[:, order]
-                self._start = 0
-            batch = slice(self._start, self._start + size)
-            self._step(self._shuffled_x[:, batch], self._shuffled_y[:, batch])
-            self._start += size
+def forward(
+    w: list[Doubles], b: list[Doubles], x: Doubles, dropout: Sequence[float] = ()
+) -> tuple[list[Doubles], list[Any]]:
+    """Return the activations of each layer, the last of them probabilities, and the masks."""
+    activations, masks = [x], []
+    for i in range(len(w) - 1):
+        h = np.maximum(0, w[i] @ activations[-1] + b[i])
+        mask: Any = 1.0
+        if dropout and dropout[i]:
+            mask = (random.random(h.shape) < 1 - dropout[i]) / (1 - dropout[i])
+        masks.append(mask)
+        activations.append(h * mask)
+    z = w[-1] @ activations[-1] + b[-1]
+    e = np.exp(z - z.max(axis=0))
+    return [*activations, e / e.sum(axis=0)], masks
 
-    def _step(self, x: Doubles, y: Doubles) -> None:
-        rows, strength = x.shape[1], self._workload.strength
-        activations, masks = self._forward(x, self._workload.dropout)
-        delta = activations[-1] - y
-        self._steps += 1
-        for layer in reversed(range(len(self._w))):
-            w_gradient = delta @ activations[layer].T / rows + strength * self._w[layer]
-            b_gradient = delta.sum(axis=1, keepdims=True) / rows
-            if layer:
-                delta = self._w[layer].T @ delta * masks[layer - 1] * (activations[layer] > 0)
-            self._update(self._w[layer], w_gradient, layer)
-            self._update(self._b[layer], b_gradient, len(self._w) + layer)
 
-    def _update(self, parameter: Doubles, gradient: Doubles, number: int) -> None:
-        if self._workload.optimizer == "sgd":
-            parameter -= self._workload.learning_rate * gradient
-            return
-        m, v = self._m[number]
-        m[:] = 0.9 * m + 0.1 * gradient
-        v[:] = 0.999 * v + 0.001 * gradient**2
-        m_hat, v_hat = m / (1 - 0.9**self._steps), v / (1 - 0.999**self._steps)
-        parameter -= self._workload.learning_rate * m_hat / (np.sqrt(v_hat) + 1e-8)
+def gradients(
+    w: list[Doubles], b: list[Doubles], x: Doubles, y: Doubles, dropout: Sequence[float]
+) -> tuple[list[Doubles], list[Doubles]]:
+    """Return the gradients of the weights and of the biases."""
+    activations, masks = forward(w, b, x, dropout)
+    delta = (activations[-1] - y) / x.shape[1]
+    dw: list[Doubles] = []
+    db: list[Doubles] = []
+    for i in reversed(range(len(w))):
+        dw.insert(0, delta @ activations[i].T)
+        db.insert(0, delta.sum(axis=1, keepdims=True))
+        if i:
+            delta = w[i].T @ delta * masks[i - 1] * (activations[i] > 0)
+    return dw, db
 
-    def probabilities(self, images: NDArray[Any]) -> Doubles:
-        """Return what the softmax gives for images (n, 784): (10, n)."""
-        activations, _ = self._forward(images.T.astype(np.float64, copy=False), 0)
-        return activations[-1]
 
-    def predict(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Return the most probable classes."""
-        return np.asarray(self.probabilities(images).argmax(axis=0))
+def score(
+    w: list[Doubles], b: list[Doubles], x: Doubles, y: Doubles
+) -> tuple[np.float64, np.float64]:
+    """Return the loss and the accuracy, from blocks of columns as the layers may be wide."""
+    loss = right = np.float64(0)
+    for start in range(0, x.shape[1], 10_000):
+        block = slice(start, start + 10_000)
+        p, labels = forward(w, b, x[:, block])[0][-1], y[:, block]
+        loss -= np.log(np.sum(p * labels, axis=0)).sum()
+        right += np.sum(p.argmax(axis=0) == labels.argmax(axis=0))
+    return loss / x.shape[1], right / x.shape[1]
 
 
 if __name__ == "__main__":
-    serve(Plain)
+    main()

@@ -1,43 +1,45 @@
-"""scikit-learn's MLPClassifier, which has no dropout."""
+"""scikit-learn's MLPClassifier, which has no dropout and one learning rate."""
 
+import sys
 from typing import Any
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
-from threadpoolctl import threadpool_limits
 
-from benchmarks.worker import Data, serve
-from benchmarks.workloads import Workload
+from benchmarks.job import read
 
 
-class ScikitLearn:
-    """An MLPClassifier; a call of ``partial_fit`` shuffles what it is given and passes over it."""
+def main() -> None:
+    job, weights, report = read(sys.argv[1:])
+    data = [
+        (np.load(job.data / f"{split}_images.npy"), np.load(job.data / f"{split}_labels.npy"))
+        for split in ("train", job.held_out)
+    ]
+    classes = np.arange(10)
+    model = MLPClassifier(
+        job.hidden,
+        solver=job.optimizer,
+        alpha=job.weight_decay,  # divided by the size of the batch, as here
+        batch_size=job.batch_size,
+        learning_rate_init=job.learning_rate,
+        momentum=0,
+        random_state=0,
+    )
+    report.started()
 
-    def __init__(self, workload: Workload, data: Data, threads: int) -> None:
-        threadpool_limits(threads)
-        self._images, self._labels = np.array(data.train_images), data.train_labels
-        self._batch_size, self._next = workload.batch_size, 0
-        self._model = MLPClassifier(
-            workload.hidden,
-            solver=workload.optimizer,
-            alpha=workload.weight_decay,  # divides by the batch's size as we do
-            batch_size=workload.batch_size,
-            learning_rate_init=workload.learning_rate,
-            momentum=0,
-            random_state=0,
-        )
+    def score(images: NDArray[np.float32], labels: NDArray[np.uint8]) -> tuple[Any, Any]:
+        p = model.predict_proba(images)
+        return log_loss(labels, p, labels=classes), np.mean(p.argmax(axis=1) == labels)
 
-    def train(self, steps: int) -> None:
-        """Take the steps, on the next rows of the set, which is in no order."""
-        rows = np.arange(self._next, self._next + steps * self._batch_size) % len(self._images)
-        self._next = int(rows[-1]) + 1
-        self._model.partial_fit(self._images[rows], self._labels[rows], classes=np.arange(10))
-
-    def predict(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        """Return the most probable classes."""
-        return np.asarray(self._model.predict(images))
+    for _ in range(job.epochs):
+        model.partial_fit(*data[0], classes=classes)
+        report.epoch(*(score(*split) for split in data))
+    joblib.dump(model, weights)
+    report.saved()
 
 
 if __name__ == "__main__":
-    serve(ScikitLearn)
+    main()

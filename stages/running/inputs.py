@@ -1,13 +1,13 @@
 """Notice that a data file or a setting has changed while a stage ran on it.
 
 DVC hashes the inputs of a stage when the stage has ended, and would record an edit made in the
-meantime as the input that the results came from. The modules of a stage are proven by ``code_key``;
-they are inputs of the stage ``code`` alone.
+meantime as the input that the results came from. Modules are inputs of the stage ``code`` alone:
+for the others ``code_key`` proves them.
 """
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,12 +32,12 @@ class Inputs:
 
     Parameters
     ----------
-    modules : whether Python's modules count
+    ignored : suffixes of the files that are no inputs
     """
 
-    def __init__(self, *, modules: bool) -> None:
+    def __init__(self, ignored: Collection[str] = ()) -> None:
+        self._ignored = ignored
         self._folder = Path.cwd()
-        self._left_out = () if modules else (".py", ".pyc")
         self._read: dict[str, Version | None] = {}
         sys.addaudithook(self._listen)
 
@@ -51,7 +51,7 @@ class Inputs:
             path, _, flags = arguments
             if isinstance(path, str | Path) and not flags & (os.O_WRONLY | os.O_RDWR):
                 file = Path(path).absolute()
-                if file.is_relative_to(self._folder) and file.suffix not in self._left_out:
+                if file.is_relative_to(self._folder) and file.suffix not in self._ignored:
                     name = str(file.relative_to(self._folder))
                     self._read.setdefault(name, _version(path))
 

@@ -38,7 +38,7 @@ def run_under_dvc(main: Callable[[], None], stage: str) -> None:
         if the code or an input is not the one that DVC will record
     """
     exit_with_dvc()
-    inputs = Inputs(modules=stage == "code")
+    inputs = Inputs(ignored=(".pyc",) if stage == "code" else (".py", ".pyc"))
     main()
     if changed := inputs.changed():
         raise StageError(

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.worker import Data, serve
-from benchmarks.workloads import Workload
+from benchmarks.steps.worker import Data, serve
+from benchmarks.steps.workloads import Workload
 
 
 class Floor:

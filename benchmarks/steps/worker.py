@@ -10,9 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.workloads import WORKLOADS, Workload
-
-PROCESSED = Path("data/processed")
+from benchmarks.steps.workloads import WORKLOADS, Workload
 
 
 class Data(NamedTuple):
@@ -39,25 +37,26 @@ def serve(make: Callable[[Workload, Data, int], Peer]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("workload", choices=WORKLOADS)
     parser.add_argument("threads", type=int)
-    parser.add_argument("folder", type=Path, help="where the repeated images are")
+    parser.add_argument("folder", type=Path, help="where the arrays are")
+    parser.add_argument("steps", type=int, help="of a round")
     arguments = parser.parse_args()
     workload = WORKLOADS[arguments.workload]
 
-    train_folder = PROCESSED if workload.copies == 1 else arguments.folder
+    folder = arguments.folder
     data = Data(
-        np.load(train_folder / "train_images.npy", mmap_mode="r"),
-        np.load(train_folder / "train_labels.npy"),
-        np.load(PROCESSED / "validation_images.npy"),
-        np.load(PROCESSED / "validation_labels.npy"),
+        np.load(folder / "train_images.npy", mmap_mode="r"),
+        np.load(folder / "train_labels.npy"),
+        np.load(folder / "validation_images.npy"),
+        np.load(folder / "validation_labels.npy"),
     )
     peer = make(workload, data, arguments.threads)
-    peer.train(workload.steps)  # compiles what is compiled, and warms what is warmed
+    peer.train(arguments.steps)  # compiles what is compiled, and warms what is warmed
     print("ready", flush=True)
     for line in sys.stdin:
         if line == "train\n":
             start = time.perf_counter()
-            peer.train(workload.steps)
-            print((time.perf_counter() - start) / workload.steps, flush=True)
+            peer.train(arguments.steps)
+            print((time.perf_counter() - start) / arguments.steps, flush=True)
         else:
             predicted = peer.predict(data.validation_images)
             print(float((predicted == data.validation_labels).mean()), flush=True)

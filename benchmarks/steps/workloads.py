@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from network.optimizer import OptimizerName
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -13,7 +15,7 @@ class Workload:
     title: str
     hidden: tuple[int, ...]
     batch_size: int
-    optimizer: str
+    optimizer: OptimizerName
     learning_rate: float
     steps: int
     copies: int = 1

@@ -1,0 +1,97 @@
+"""A job, start to saved weights, as the script of each peer is given it and reports on it."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from network.optimizer import OptimizerName
+from network.schedule import SHAPES, Schedule, ScheduleName
+
+Score = tuple[Any, Any]  # loss and accuracy, as anything that becomes a float
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network and its training, with the settings of ``params.yaml`` by their names.
+
+    ``others`` are settings that this project alone has. The training images and those of
+    ``held_out`` are scored after each epoch. ``data`` is the folder of the arrays.
+    """
+
+    hidden: Sequence[int] = (64, 32)
+    dropout: Sequence[float] = (0.1, 0.1)
+    optimizer: OptimizerName = "sgd"
+    learning_rate: float = 0.006
+    batch_size: int = 16
+    epochs: int = 35
+    weight_decay: float = 0.001
+    schedule: ScheduleName = "constant"
+    warmup: float = 0.0
+    others: Mapping[str, Any] = field(default_factory=dict)
+    held_out: str = "validation"
+    data: Path = Path("data/processed")
+
+    @property
+    def strength(self) -> float:
+        """Return λ of the L2 penalty λ/2 Σ W²."""
+        return self.weight_decay / self.batch_size
+
+    def rates(self, steps_per_epoch: int) -> list[float]:
+        """Return the learning rate of each step."""
+        total = self.epochs * steps_per_epoch
+        warmup = round(self.warmup * steps_per_epoch)
+        schedule = Schedule(SHAPES[self.schedule], self.learning_rate, total, warmup)
+        return [schedule.rate(step) for step in range(total)]
+
+
+@dataclass
+class Report:
+    """Seconds since the process was started, and the scores of each epoch.
+
+    Attributes
+    ----------
+    start : until the packages are imported and the arrays are loaded
+    compile : spent on compilation
+    epochs : when each was scored, and the loss and accuracy on training and held-out images
+    end : when the weights were saved
+    """
+
+    _begin: float
+    start: float = 0.0
+    compile: float = 0.0
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    end: float = 0.0
+
+    def started(self) -> None:
+        """Note that training can begin."""
+        self.start = self._seconds()
+
+    def epoch(self, train: Score, held_out: Score) -> None:
+        """Note the loss and the accuracy on the training and on the held-out images."""
+        scores = {"train": train, "held_out": held_out}
+        self.epochs.append(
+            {"seconds": self._seconds(), **{k: [float(x) for x in v] for k, v in scores.items()}}
+        )
+
+    def saved(self) -> None:
+        """Note that the weights are saved, and print everything as one line of JSON."""
+        self.end = self._seconds()
+        print(json.dumps({k: v for k, v in asdict(self).items() if k != "_begin"}))
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._begin
+
+
+def read(arguments: list[str]) -> tuple[Job, Path, Report]:
+    """Return the job, the file for the weights without its suffix, and a report.
+
+    Parameters
+    ----------
+    arguments : of the command line: the job as JSON, the file, and the clock at the start
+    """
+    text, weights, begin = arguments
+    fields: dict[str, Any] = json.loads(text)
+    return Job(**fields | {"data": Path(fields["data"])}), Path(weights), Report(float(begin))

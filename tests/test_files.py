@@ -1,0 +1,80 @@
+"""Reading arrays and classes that may be damaged, by the stages that use them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from stages import evaluate, plot_predictions, train
+from stages.files import processed
+from stages.files.paths import CLASSES
+from stages.running.errors import StageError
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+NOT_NPY = "not a valid .npy file: "
+SHAPE = "must be float32 of shape (n, pixels), is "
+
+
+@pytest.mark.parametrize("stage", [train, evaluate, plot_predictions])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b""), f"images.npy: {NOT_NPY}"),
+        (lambda path: path.write_bytes(b"no array"), f"images.npy: {NOT_NPY}"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), f"images.npy: {NOT_NPY}"),
+        (lambda path: np.save(path, np.array([{}])), f"images.npy: {NOT_NPY}"),
+        (
+            lambda path: np.save(path, np.zeros((500, 784))),
+            f"images.npy: {SHAPE}float64 of shape (500, 784)",
+        ),
+        (
+            lambda path: np.save(path, np.zeros((500, 0), np.float32)),
+            f"images.npy: {SHAPE}float32 of shape (500, 0)",
+        ),
+        (
+            lambda path: np.save(path, np.zeros((5, 784), np.float32)),
+            "labels.npy: must be uint8 of shape (5,), as there are images, is uint8 of shape (",
+        ),
+        (
+            lambda path: np.save(path, np.full_like(np.load(path), np.nan)),
+            "images.npy: must hold numbers in [0, 1]",
+        ),
+    ],
+    ids=["empty", "text", "truncated", "pickle", "float64", "columns", "rows", "NaN"],
+)
+def test_images_are_checked_by_their_readers(
+    stage: ModuleType, damage: Callable[[Path], object], message: str
+) -> None:
+    split = "train" if stage is train else "test"
+    damage(processed.images_path(split))
+    with pytest.raises(StageError) as error:
+        stage.main()
+    assert str(error.value).startswith(f"data/processed/{split}_{message}")
+
+
+def test_labels_must_be_below_the_classes() -> None:
+    path = processed.labels_path("test")
+    np.save(path, np.load(path) + np.uint8(1))
+    with pytest.raises(StageError, match="must hold labels below 10, the number of classes, hold"):
+        evaluate.main()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[", "not valid JSON: "),
+        ("[" * 100_000, "not valid JSON: "),
+        ("{}", "must be a list of names"),
+        ("[1]", "must be a list of names"),
+        ("[]", "must hold from 2 to 256 different names"),
+        ('["a", "a"]', "must hold from 2 to 256 different names"),
+    ],
+    ids=lambda text: text[:9],
+)
+def test_names_of_classes_are_checked(content: str, message: str) -> None:
+    CLASSES.write_text(content)
+    with pytest.raises(StageError, match=f"^data/processed/classes.json: {message}"):
+        evaluate.main()

@@ -1,0 +1,44 @@
+"""Outputs that are links into DVC's cache: no stage writes through one."""
+
+import hashlib
+import importlib
+from pathlib import Path
+
+from stages.dataset.datasets import DATASETS
+
+import pytest
+
+from tests.support import PIPELINE, Clone, small_dataset
+
+
+def damaged(cache: Path) -> list[Path]:
+    """Return the objects whose content has another hash than their name says."""
+    objects = [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".dir"]
+    assert len(objects) > 10
+    return [
+        path
+        for path in objects
+        if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        != path.parent.name + path.name
+    ]
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "symlink"])
+def test_a_stage_run_by_hand_leaves_the_cache_alone(
+    clone: Clone, kind: str, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone.dvc("config", "cache.type", kind)
+    clone.dvc("checkout", "--relink")
+    weights = clone.root / "data/weights.npz"
+    assert weights.is_symlink() or weights.stat().st_nlink == 2
+    # what each stage writes differs from what is there
+    clone.set(**{"train.learning_rate": 0.03, "preprocess.seed": 1, "plot.seed": 1})
+    monkeypatch.chdir(clone.root)
+    monkeypatch.setitem(DATASETS, "small", small_dataset(dataset))
+    monkeypatch.setattr("sys.argv", ["stage"])
+    before = clone.outputs()
+    for stage in PIPELINE:
+        importlib.import_module(f"stages.{stage}").main()
+    changed = {name for name, content in clone.outputs().items() if content != before[name]}
+    assert {"data/weights.npz", "plots/history.csv", "plots/loss.png"} <= changed
+    assert damaged(clone.root / ".dvc/cache/files") == []

@@ -1,0 +1,191 @@
+"""The stages that draw: what they draw, and what they refuse."""
+
+import csv
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from stages import (
+    plot_confusion,
+    plot_loss,
+    plot_predictions,
+    plot_reliability,
+    plot_weights,
+    train,
+)
+from stages.files import processed
+from stages.files.paths import HISTORY, PREDICTIONS, WEIGHTS
+from stages.files.writing import partial
+from stages.running.errors import StageError
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from tests.support import Clone
+
+BINS = "confidence,accuracy,samples\n"
+PAIRS = "actual,predicted\n"
+SCORES = "epoch,train_loss,validation_loss,train_accuracy,validation_accuracy\n"
+
+
+@pytest.fixture
+def drawn(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
+    """The figures by the names of their files, where they would be written."""
+    del workspace
+    figures: dict[str, Figure] = {}
+    for stage in (plot_predictions, plot_weights):
+        monkeypatch.setattr(stage, "save", lambda figure, path: figures.update({path.name: figure}))
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "title"),
+    [
+        (0, "No mistakes in 200 images"),
+        (4, "All 4 mistakes"),
+        (9, "All 9 mistakes"),
+        (10, "9 of 10 mistakes"),
+    ],
+)
+def test_mistakes_are_drawn_or_said_to_be_none(
+    mistakes: int, title: str, drawn: dict[str, Figure]
+) -> None:
+    labels = np.load(processed.labels_path("test"))
+    predicted = labels.copy()
+    predicted[:mistakes] = (labels[:mistakes] + 1) % 10
+    np.savez(PREDICTIONS, probabilities=np.eye(10, dtype=np.float32)[predicted], labels=labels)
+    plot_predictions.main()
+    cells = {
+        name: [axes.get_title() for axes in figure.axes if axes.axison]
+        for name, figure in drawn.items()
+    }
+    assert drawn["mistakes.png"].get_suptitle() == title
+    assert len(cells["mistakes.png"]) == min(mistakes, 9)
+    assert all("✗" in cell for cell in cells["mistakes.png"])
+    assert len(cells["predictions.png"]) == 9
+
+
+def test_the_worst_mistakes_come_first(drawn: dict[str, Figure]) -> None:
+    text = Path("params.yaml").read_text().replace("mistakes: sample", "mistakes: worst")
+    Path("params.yaml").write_text(text.replace("rows: 3", "rows: 1"))
+    with np.load(PREDICTIONS) as predictions:
+        probabilities, labels = predictions["probabilities"], predictions["labels"]
+    wrong = probabilities.max(axis=1)[probabilities.argmax(axis=1) != labels]
+    plot_predictions.main()
+    titles = [axes.get_title() for axes in drawn["mistakes.png"].axes]
+    shown = [re.findall(r"\((.*)%\)", title)[0] for title in titles]
+    assert shown == [f"{100 * probability:.1f}" for probability in sorted(wrong)[:-4:-1]]
+
+
+@pytest.mark.parametrize(("units", "end"), [(1, "unit"), (7, "unit"), (101, "(100 of 101)")])
+def test_weights_are_drawn_of_any_number_of_units(
+    units: int, end: str, drawn: dict[str, Figure]
+) -> None:
+    weights = np.arange(1, 784 * units + 1, dtype=np.float32).reshape(784, units)
+    np.savez(WEIGHTS, allow_pickle=False, W1=weights, b1=np.zeros(units, np.float32))
+    plot_weights.main()
+    axes = drawn["weights.png"].axes[0]
+    assert axes.get_title().endswith(end)
+    image: Any = axes.images[0].get_array()
+    image = image.filled(0)
+    assert np.count_nonzero(image) == 784 * min(units, 100)
+    np.testing.assert_array_equal(image[:28, :28], weights[:, 0].reshape(28, 28))
+    if units > 1:
+        np.testing.assert_array_equal(image[:28, 31:59], weights[:, 1].reshape(28, 28))
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(
+    ("stage", "path", "content", "message"),
+    [
+        (plot_confusion, "plots/confusion.csv", f"{PAIRS}zero,x\n", "line 2: 'x' is not in list"),
+        (plot_confusion, "plots/confusion.csv", f"{PAIRS}zero\n", "line 2: must have 2 fields"),
+        (plot_confusion, "plots/confusion.csv", "a,b\nzero,one\n", "must have a column actual"),
+        (plot_reliability, "plots/reliability.csv", "a,b\n1,2\n", "must have a column confidence"),
+        (plot_reliability, "plots/reliability.csv", "", "must have a column confidence, has "),
+        (plot_reliability, "plots/reliability.csv", BINS, "holds no bins"),
+        (plot_reliability, "plots/reliability.csv", f"{BINS}.5,2,1\n", "must be in [0, 1], is 2"),
+        (plot_reliability, "plots/reliability.csv", f"{BINS}.5,.5,1e999\n", "line 2: "),
+        (plot_reliability, "plots/reliability.csv", b"\xff", "not valid CSV: 'utf-8' codec"),
+        (plot_loss, "plots/history.csv", "epoch,loss\n1,2\n", "must have a column train_loss"),
+        (plot_loss, "plots/history.csv", f"{SCORES}1,x,,,\n", "line 2: could not convert string"),
+        (plot_loss, "plots/history.csv", f"{SCORES}1,nan,,,\n", "must be in [0, 1e+30], is nan"),
+        (plot_weights, "data/weights.npz", b"", "not a valid .npz archive: "),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(
+    stage: ModuleType,
+    path: str,
+    content: str | bytes,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", [stage.__name__])
+    Path(path).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(StageError) as error:
+        stage.main()
+    assert str(error.value).startswith(f"{path}: ")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_weights_of_no_square_image_are_not_drawn() -> None:
+    np.savez(WEIGHTS, W1=np.ones((783, 10), np.float32), b1=np.zeros(10, np.float32))
+    with pytest.raises(StageError, match="W1 must have a row for each pixel of a square image"):
+        plot_weights.main()
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, "must hold probabilities, float32 of shape (200, 10)"),
+        (
+            {"probabilities": np.zeros((199, 10), np.float32)},
+            "must hold probabilities, float32 of shape (200, 10)",
+        ),
+        ({"probabilities": np.zeros((200, 10))}, "must hold probabilities, float32 of shape"),
+        ({"probabilities": np.full((200, 10), np.nan, np.float32)}, "must hold probabilities in"),
+    ],
+)
+def test_predictions_of_other_images_are_refused(
+    arrays: dict[str, NDArray[Any]], message: str
+) -> None:
+    np.savez(PREDICTIONS, allow_pickle=False, **arrays)
+    with pytest.raises(StageError) as error:
+        plot_predictions.main()
+    assert str(error.value).startswith(f"data/predictions.npz: {message}")
+
+
+def test_plot_follows_training(fresh: Clone, tmp_path: Path) -> None:
+    clone = fresh.copy(tmp_path / "clone")
+    (clone.root / "plots").mkdir()
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "stages.plot_loss", "--follow"],
+        cwd=clone.root,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert follower.stdout
+    assert follower.stdout.readline().startswith("following plots/history.csv")
+    picture = clone.root / "plots/loss.png"
+    pictures = set()
+    with (clone.root / partial(HISTORY)).open("w", newline="") as file:
+        table = csv.DictWriter(file, train.COLUMNS, restval="0.5")
+        table.writeheader()
+        for epoch in (1, 2):
+            table.writerow({"epoch": epoch})
+            file.flush()
+            assert follower.stdout.readline() == f"plots/loss.png: epoch {epoch}\n"
+            pictures.add(picture.read_bytes())
+    follower.send_signal(signal.SIGINT)
+    follower.communicate()
+    assert follower.returncode == 0
+    assert len(pictures) == 2

@@ -1,0 +1,62 @@
+"""What preprocess says of raw files that are damaged or do not belong together."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from stages import preprocess
+from stages.files.paths import RAW_CLASSES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from stages.running.errors import StageError
+
+import numpy as np
+import pytest
+
+from tests.support import idx_bytes
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def write_zeros(path: Path, *shape: int) -> int:
+    return path.write_bytes(idx_bytes(np.zeros(shape, np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda: TRAIN_LABELS.write_bytes(struct.pack(">2I", 2051, 0)),
+            f"{TRAIN_LABELS}: magic number must be 2049, is 2051",
+        ),
+        (
+            lambda: TRAIN_IMAGES.write_bytes(TRAIN_IMAGES.read_bytes()[:-1]),
+            f"{TRAIN_IMAGES}: must be 470416 bytes for 600 × 28 × 28, is 470415",
+        ),
+        (lambda: write_zeros(TEST_LABELS, 199), f"{TEST_LABELS}: 199 labels for 200 images"),
+        (
+            lambda: write_zeros(TRAIN_IMAGES, 600, 28, 27),
+            f"{TRAIN_IMAGES}: images must be 28 × 28, are 28 × 27",
+        ),
+        (
+            lambda: [write_zeros(TEST_IMAGES, 0, 28, 28), write_zeros(TEST_LABELS, 0)],
+            f"{TEST_LABELS}: holds no labels",
+        ),
+        (
+            lambda: TEST_LABELS.write_bytes(idx_bytes(np.arange(200, dtype=np.uint8))),
+            f"{TEST_LABELS}: label 10 must be below 10, is 10",
+        ),
+        (
+            lambda: RAW_CLASSES.write_text('["a"]'),
+            f"{RAW_CLASSES}: must hold from 2 to 256 different names",
+        ),
+        (
+            lambda: Path("params.yaml").write_text("preprocess: {validation_size: 600, seed: 0}"),
+            "params.yaml: preprocess.validation_size: must be below 600,"
+            " the number of images to split, got 600",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(damage: Callable[[], object], message: str) -> None:
+    damage()
+    with pytest.raises(StageError) as error:
+        preprocess.main()
+    assert str(error.value) == message

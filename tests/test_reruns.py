@@ -1,0 +1,82 @@
+"""The table of changes and the stages that each runs again, in docs/caching.md."""
+
+import json
+import re
+import shutil
+from typing import Any
+
+import pytest
+
+from tests.support import PIPELINE, ROOT, Clone
+
+VALUES: dict[str, Any] = {
+    "download.source": "copy",
+    "preprocess.seed": 1,
+    "preprocess.validation_size": 60,
+    "model.hidden": "[20, 32]",
+    "model.dropout": "[0.2, 0]",
+    "train.learning_rate": 0.03,
+    "augment.rotation": 10,
+    "plot.seed": 1,
+}
+MODULES = [
+    str(path.relative_to(ROOT))
+    for folder in ("network", "stages")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+def table() -> list[tuple[list[str], bool, list[str]]]:
+    """Read the table: what is changed, whether it is code, and the stages that it says then run."""
+    section = (ROOT / "docs/caching.md").read_text().partition("## Reruns")[2]
+    rows = re.findall(r"^\| (.*?) +\| (.*?) +\|$", section.partition("\n## ")[0], re.MULTILINE)[2:]
+    return [
+        (
+            MODULES if change.startswith("any module") else re.findall(r"`(.+?)`", change),
+            "a line of code" in change,
+            re.findall(r"`(.+?)`", reruns),
+        )
+        for change, reruns in rows
+    ]
+
+
+def test_table_is_read_whole() -> None:
+    changed = {name for names, _, _ in table() for name in names}
+    assert {*VALUES, *MODULES} <= changed
+    assert len(table()) >= 10
+    assert {stage for _, _, stages in table() for stage in stages} == set(PIPELINE)
+
+
+def change(clone: Clone, name: str, code: bool) -> None:
+    """Change a setting, a line of code, or nothing but layout, comments and a docstring."""
+    if name in VALUES:
+        clone.set(**{name: VALUES[name]})
+    elif code:
+        clone.append(name, "\nEDITED = True\n")
+    elif name.endswith(".py"):
+        text = (clone.root / name).read_text()
+        text = text.replace('"""', '"""Edited. ', 1).replace(
+            "\nimport ", "\n\n# edited\nimport ", 1
+        )
+        (clone.root / name).write_text(f"{text}\n\n# edited\n")
+    else:
+        clone.append(name, "\n# edited\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "stages"), table(), ids=[f"{names[:3]}" for names, _, _ in table()]
+)
+def test_a_change_reruns_the_stages_of_the_table(
+    clone: Clone, names: list[str], code: bool, stages: list[str]
+) -> None:
+    shutil.copytree(clone.root / "data/raw", clone.root / VALUES["download.source"])
+    for name in names:
+        before = (clone.root / "params.yaml").read_bytes()
+        change(clone, name, code)
+        if name in VALUES:  # each alone changes the first of the stages
+            changed = set(json.loads(clone.dvc("status", "--json")))
+            assert {stages[0]} <= changed <= set(stages)
+            if name != names[-1]:
+                (clone.root / "params.yaml").write_bytes(before)
+    assert clone.repro() == stages
+    assert json.loads(clone.dvc("status", "--json")) == {}

@@ -1,0 +1,35 @@
+"""The documented way back from a run that did not end: git checkout, and then dvc checkout."""
+
+import os
+import signal
+import subprocess
+
+from tests.support import Clone
+
+
+def go_back(clone: Clone) -> None:
+    clone.run("git", "checkout", "--quiet", "--force", "HEAD")
+    clone.dvc("checkout")
+
+
+def test_after_a_training_that_diverged(clone: Clone, finished: Clone) -> None:
+    clone.set(**{"train.learning_rate": 1e20})
+    assert clone.try_dvc("repro").returncode != 0
+    go_back(clone)
+    assert clone.outputs() == finished.outputs()
+    assert clone.repro() == []
+
+
+def test_after_ctrl_c(clone: Clone, finished: Clone) -> None:
+    clone.set(**{"train.epochs": 1_000_000})
+    with clone.start_dvc(
+        "repro", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as dvc:
+        clone.wait_for_epochs(2)
+        os.killpg(dvc.pid, signal.SIGINT)
+        _, said = dvc.communicate()
+    assert dvc.returncode != 0
+    assert "interrupted\n" in said
+    go_back(clone)
+    assert clone.outputs() == finished.outputs()
+    assert clone.repro() == []

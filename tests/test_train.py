@@ -1,0 +1,139 @@
+"""Training as a stage: settings to weights, history and metrics."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from typing import Any
+
+from stages import train
+from stages.files import processed
+from stages.files.paths import HISTORY, TRAIN_METRICS, WEIGHTS
+from stages.files.weights import load_network
+from stages.running.errors import StageError
+
+import numpy as np
+import pytest
+import yaml
+
+from network.training import Samples
+from network.training import score as score_of
+from tests.support import Clone
+
+
+def set_training(**settings: Any) -> None:
+    """Set keys of the section ``train``."""
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["train"] |= settings
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+
+
+def history() -> list[dict[str, float]]:
+    with HISTORY.open(newline="") as file:
+        return [
+            {name: float(figure) for name, figure in row.items()} for row in csv.DictReader(file)
+        ]
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"learning_rate": 1e30}, "learning_rate: epoch 1: the loss is nan, lower it from 1e+30"),
+        ({"weight_decay": 1e30}, "weight_decay: epoch 1: the loss is nan, lower it from 1e+30"),
+        (
+            {"batch_size": 501},
+            "batch_size: must be from 1 to the number of training images (500), got 501",
+        ),
+    ],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_used_is_named(settings: dict[str, Any], message: str) -> None:
+    before = HISTORY.read_bytes(), WEIGHTS.read_bytes(), TRAIN_METRICS.read_bytes()
+    set_training(**settings)
+    with pytest.raises(StageError) as error:
+        train.main()
+    assert str(error.value) == f"params.yaml: train.{message}"
+    assert (HISTORY.read_bytes(), WEIGHTS.read_bytes(), TRAIN_METRICS.read_bytes()) == before
+    assert not list(Path().rglob("*.partial"))
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_best_epoch_is_kept_and_named() -> None:
+    set_training(keep="best", learning_rate=0.1, epochs=20)
+    train.main()
+    losses = [epoch["validation_loss"] for epoch in history()]
+    kept = json.loads(TRAIN_METRICS.read_bytes())
+    assert losses[-1] != min(losses)
+    assert kept["epoch"] == 1 + losses.index(min(losses))
+    assert kept["validation"]["loss"] == min(losses)
+    score = score_of(load_network(), Samples(*processed.load("validation", 10)))
+    assert score.loss == pytest.approx(min(losses), abs=1e-6)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_best_epoch_needs_validation() -> None:
+    set_training(keep="best")
+    for path in (processed.images_path("validation"), processed.labels_path("validation")):
+        np.save(path, np.load(path)[:0])
+    with pytest.raises(StageError, match=r"^params\.yaml: train\.keep: 'best' needs validation"):
+        train.main()
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "momentum", "momentum": 0.8},
+        {"optimizer": "nesterov", "schedule": "step"},
+        {"optimizer": "adam", "learning_rate": 0.002, "schedule": "cosine", "warmup": 0.5},
+        {"optimizer": "adamw", "learning_rate": 0.002, "schedule": "one_cycle", "warmup": 1},
+        {"threads": 2},
+    ],
+    ids=str,
+)
+def test_every_way_of_training_learns_and_repeats(settings: dict[str, Any]) -> None:
+    set_training(**settings, epochs=5)
+    train.main()
+    first = WEIGHTS.read_bytes()
+    assert history()[-1]["train_loss"] < 0.9 * history()[0]["train_loss"]
+    train.main()
+    assert WEIGHTS.read_bytes() == first
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_line_is_printed_per_epoch_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    last = json.loads(TRAIN_METRICS.read_bytes())
+    splits = (
+        f"{split} loss {last[split]['loss']:.4f} {last[split]['accuracy']:.2%}" for split in last
+    )
+    assert lines[-1] == f"epoch 3/3: {', '.join(splits)}"
+
+
+def test_a_bar_is_shown_in_a_terminal(clone: Clone) -> None:
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(ours, (24, 80))
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.train"],
+        cwd=clone.root,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        check=True,
+    )
+    assert done.stdout == b""
+    shown = os.read(ours, 100_000).decode()
+    figures = r"loss \d\.\d{4} \d\d\.\d\d%"
+    assert re.search(
+        rf"epoch 3/3 \|█+\| \d\d:\d\d, train {figures}, validation {figures}\r\n", shown
+    )
+    for end in (ours, theirs):
+        os.close(end)
