@@ -381,7 +381,7 @@ function renderLayers(chosen) {
 
 function renderClasses(order, chosen) {
   const [name, share] = element("answer").children;
-  name.textContent = answers.map((answer) => ranked(answer)[0].name).join(" ") || "–";
+  name.textContent = answers.map((answer) => ranked(answer)[0].name).join(" ");
   share.textContent = order ? percent(order[0].share) : refusal;
   if (answers.length > 1) share.textContent = `${answers.length} marks; the last is shown`;
   element("answer").style.setProperty("--size", name.textContent.length > 3 ? "2rem" : "4rem");
@@ -398,17 +398,17 @@ function renderUnit({ depth, unit }) {
   const layer = NETWORK[depth];
   const isClass = depth === LAST;
   const letter = isClass ? "z" : "y";
-  element("dense").textContent = `∂${letter}/∂x = ∂${letter}/∂y Wᵀ`;
-  element("relu").textContent = `∂${letter}/∂x = [x > 0] ∂${letter}/∂y`;
+  element("loss").textContent = letter;
   const title = isClass ? `Class ${CLASSES[unit]}` : `Unit ${unit + 1} of layer ${depth + 1}`;
   element("unit-title").textContent = title;
 
   const w = incoming(layer, unit);
-  const { limit } = paintSigned(element("weights"), w, depth ? 0.12 : 0);
+  const weights = paintSigned(element("weights"), w, depth ? 0.12 : 0);
+  if (seen && !depth) outline(weights, seen.x);
   element("weights").ariaLabel = `The weights into ${title}`;
   element("weights-caption").textContent = depth
-    ? `Its weights: one for each unit of layer ${depth}, in the same place as there; the largest ±${decimal(limit)}.`
-    : `Its weights: one for each pixel; the largest ±${decimal(limit)}.`;
+    ? `Its weights: one for each unit of layer ${depth}, in the same place as there; the largest ±${decimal(weights.limit)}.`
+    : `Its weights: one for each pixel; the largest ±${decimal(weights.limit)}.`;
 
   const hasGradient = seen !== null && depth > 0;
   element("gradient-figure").hidden = element("chain").hidden = !hasGradient;
@@ -448,7 +448,7 @@ function announce() {
 
 element("unpin").addEventListener("click", () => pin(null));
 const longest = Math.max(...CLASSES.map((name) => name.length));
-element("classes").style.setProperty("--names", `${Math.min(longest + 1, 12)}ch`);
+element("classes").style.setProperty("--names", `${Math.min(longest + 1, 11)}ch`);
 element("sizes").textContent = [784, ...NETWORK.map(({ bias }) => bias.length)].join(" → ");
 element("accuracy").textContent = `${(100 * DATA.right / DATA.images).toFixed(2)} % of ${DATA.images.toLocaleString("en")} test images right`;
 element("logits").innerHTML = sumOf(LAST);
