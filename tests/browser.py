@@ -33,8 +33,6 @@ DIGITS = {
     "7": [[(0.28, 0.2), (0.72, 0.2), (0.45, 0.85)]],
 }
 
-Stroke = Sequence[tuple[float, float]]
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -42,11 +40,9 @@ def browser() -> Iterator[Browser]:
     assert path, f"needs one of {', '.join(NAMES)}: apt-get install chromium"
     with sync_playwright() as playwright:
         # Chromium's sandbox needs what a container does not have
-        browser = playwright.chromium.launch(
-            executable_path=path, args=FLAGS, chromium_sandbox=False
-        )
-        yield browser
-        browser.close()
+        launch = playwright.chromium.launch
+        with launch(executable_path=path, args=FLAGS, chromium_sandbox=False) as browser:
+            yield browser
 
 
 @pytest.fixture(autouse=True)
@@ -57,9 +53,8 @@ def _project(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """The board of the pipeline's network."""
-    with_touch = browser.new_context(has_touch=True)
-    yield from opened(with_touch.new_page(), ROOT / "plots/board.html")
-    with_touch.close()
+    with browser.new_context(has_touch=True) as context:
+        yield from opened(context.new_page(), ROOT / "plots/board.html")
 
 
 def opened(page: Page, path: Path) -> Iterator[Page]:
@@ -74,7 +69,7 @@ def opened(page: Page, path: Path) -> Iterator[Page]:
     assert messages == []
 
 
-def draw(page: Page, strokes: Sequence[Stroke]) -> None:
+def draw(page: Page, strokes: Sequence[Sequence[tuple[float, float]]]) -> None:
     """Draw with the mouse."""
     page.locator("#board").scroll_into_view_if_needed()
     for stroke in strokes:
@@ -104,12 +99,11 @@ def shown(page: Page) -> NDArray[np.float64]:
     return np.array(page.eval_on_selector_all(".class", script))
 
 
-def expected(page: Page, network: Network, path: Path) -> NDArray[np.float32]:
+def expected(page: Page, network: Network, path: Path) -> Any:
     """The probabilities that the tools give for what is drawn, saved as a PNG file."""
     url = page.evaluate("document.querySelector('#board').toDataURL()")
     path.write_bytes(base64.b64decode(url.partition(",")[2]))
-    probabilities: NDArray[np.float32] = softmax(network.logits(read_image(path).reshape(1, -1)))[0]
-    return probabilities
+    return softmax(network.logits(read_image(path).reshape(1, -1)))[0]
 
 
 @pytest.mark.parametrize("digit", DIGITS)
@@ -150,9 +144,8 @@ def test_a_finger_and_a_pen_draw_like_the_mouse(kind: str, page: Page) -> None:
     page.evaluate("window.scrollTo(0, 60)")
 
     session = page.context.new_cdp_session(page)
-    (stroke,) = DIGITS["7"]
-    path = np.concatenate([np.linspace(*ends, 7)[1:] for ends in pairwise(stroke)])
-    for step, point in enumerate([stroke[0], *path.tolist(), None]):
+    path = np.concatenate([np.linspace(*ends, 7) for ends in pairwise(DIGITS["7"][0])])
+    for step, point in enumerate([*path.tolist(), None]):
         x, y = place(page, point) if point else (0, 0)
         if kind == "touch":
             name = "touchEnd" if not point else "touchMove" if step else "touchStart"
@@ -160,10 +153,8 @@ def test_a_finger_and_a_pen_draw_like_the_mouse(kind: str, page: Page) -> None:
             session.send("Input.dispatchTouchEvent", {"type": name, "touchPoints": points})
         else:
             name = "mouseReleased" if not point else "mouseMoved" if step else "mousePressed"
-            pen: dict[str, Any] = {"type": name, "x": x, "y": y, "pointerType": "pen"}
-            session.send(
-                "Input.dispatchMouseEvent", {**pen, "button": "left", "buttons": 1, "clickCount": 1}
-            )
+            pen = {"type": name, "x": x, "y": y, "pointerType": "pen", "button": "left"}
+            session.send("Input.dispatchMouseEvent", {**pen, "buttons": 1, "clickCount": 1})
     settle(page)
     np.testing.assert_allclose(shown(page), by_mouse, atol=0.02)
     assert page.evaluate("window.scrollY") == 60
