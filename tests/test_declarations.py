@@ -36,8 +36,11 @@ def test_a_stage_declares_what_it_touches_and_no_more(
 ) -> None:
     declared = PIPELINE[stage]
     record = f"data/code/{stage}.json"  # read for DVC alone, when the stage has ended
-    sections = declared.get("params", [])
-    used = {f"{section}.{key}" for section in sections for key in SECTIONS[section]}
+    used = {
+        f"{section}.{key}"
+        for section, _, one in (name.partition(".") for name in declared.get("params", []))
+        for key in ([one] if one else SECTIONS[section])
+    }
     assert set(touched["settings"]) == used
     reads = {"params.yaml"} if used else set()
     assert {*touched["read"], record} == {*declared["deps"], *reads}
