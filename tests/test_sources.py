@@ -40,6 +40,8 @@ SMALL = Limits(overhead=4 * MEBIBYTE, memory=96 * MEBIBYTE)
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    # a process within these limits cannot write its coverage
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture
