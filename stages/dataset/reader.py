@@ -49,7 +49,7 @@ RETRY = Retry(
 NPM_PACK = (
     *("npm", "pack", "--ignore-scripts", "--loglevel=error", "--fetch-timeout=10000"),
     *("--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=500"),
-    "--",
+    *("--pack-destination=.", "--"),
 )
 
 

@@ -56,7 +56,10 @@ def _packed(package: str, folder: Path, limits: Limits) -> str:
         raise SourceError("must be written npm:PACKAGE@VERSION")
     with _reading([Job(package, "", 0, limits)], folder) as stream:
         stream.read()
-    return str(next(folder.glob("*.tgz")))
+    archives = list(folder.glob("*.tgz"))
+    if not archives:
+        raise SourceError("npm pack: gives no archive")
+    return str(archives[0])
 
 
 @contextmanager
