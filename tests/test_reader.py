@@ -101,6 +101,8 @@ def redirect(location: str) -> Answer:
     [
         (answer(), "neither gzip nor IDX, begins with b''"),
         (answer(b"<html>"), "neither gzip nor IDX, begins with b'<ht'"),
+        (answer(IMAGES[:-1]), "ends after 78415 of 78416 bytes"),
+        (answer(gzip.compress(IMAGES + b"x")), "longer than 78416 bytes"),
         (answer(ZIPPED[:-9]), "Compressed file ended before the end-of-stream marker"),
         (answer(ZIPPED[:-8] + b"12345678"), "CRC check failed"),
         (answer(ZIPPED[:50] + ZIPPED[51:]), "Error -3 while decompressing data"),
