@@ -1,6 +1,8 @@
 """The command says what each picture shows, what it cannot read and why, and draws the images."""
 
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -90,11 +92,22 @@ def test_a_bad_picture_does_not_keep_the_others_from_being_read(
 def test_an_output_that_cannot_be_written_is_named_with_the_rest(
     monkeypatch: Patch, capsys: Capture
 ) -> None:
-    for output in ("", "one.png/a.png"):
-        with pytest.raises(StageError) as caught:
-            run(monkeypatch, capsys, "two.png", "blank.png", "--output", output)
-        assert str(caught.value).startswith("blank.png: nothing stands out")
-        assert str(caught.value).splitlines()[1].startswith(f"{output or '.'}: ")
+    with pytest.raises(StageError) as caught:
+        run(monkeypatch, capsys, "two.png", "blank.png", "--output", "one.png/a.png")
+    assert str(caught.value).splitlines() == [
+        "blank.png: nothing stands out from the paper",
+        "one.png: File exists",
+    ]
+
+
+@pytest.mark.parametrize("output", ["", ".", "pipe", "/dev/null"])
+def test_an_output_that_is_no_file_is_left(
+    monkeypatch: Patch, capsys: Capture, output: str
+) -> None:
+    os.mkfifo("pipe")
+    with pytest.raises(SystemExit):
+        run(monkeypatch, capsys, "two.png", "--output", output)
+    assert capsys.readouterr().err.endswith(f"--output: must be a file, got {Path(output)}\n")
 
 
 @pytest.mark.parametrize("output", ["one.png", "./one.png", "link.png"])
@@ -110,17 +123,19 @@ def test_a_picture_is_not_drawn_over(monkeypatch: Patch, capsys: Capture, output
 def test_odd_names_are_printed_and_drawn(monkeypatch: Patch, capsys: Capture) -> None:
     odd = ["a\nb.png", "$x_{1}.png", "漢字.png", "\udcff.png", f"{'long' * 20}.png", "\x1b[31m.png"]
     for name in odd:
-        Path("one.png").copy(name) if hasattr(Path, "copy") else Path(name).write_bytes(
-            Path("one.png").read_bytes()
-        )
-    *lines, _ = run(monkeypatch, capsys, *odd)
+        shutil.copy("one.png", name)
+    *lines, _ = run(monkeypatch, capsys, *odd, "--output", "\udcff\n")
     assert len(lines) == len(odd)
     assert all(line.isprintable() for line in lines)
+    with pytest.raises(StageError) as caught:
+        run(monkeypatch, capsys, "absent\n\udcff")
+    assert str(caught.value) == "absent??: No such file or directory"
 
 
 def test_a_most_likely_class_that_is_not_likely_is_not_sure() -> None:
     classes = ["a", "b", "c", "d"]
-    sure, unsure = np.float32([[0.1, 0.5, 0.15, 0.25], [0.45, 0.15, 0, 0.4]])
+    sure = np.array([0.1, 0.5, 0.15, 0.25], np.float32)
+    unsure = np.array([0.45, 0.15, 0, 0.4], np.float32)
     assert predict.summarize(sure, classes) == "b (50.0%), d (25.0%), c (15.0%)"
     assert predict.summarize(unsure, classes) == "not sure: a (45.0%), d (40.0%), b (15.0%)"
 

@@ -42,7 +42,8 @@ def read(path: Path) -> NDArray[np.float64]:
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as picture:
-                return decode(ImageOps.exif_transpose(picture))
+                ImageOps.exif_transpose(picture, in_place=True)
+                return decode(picture)
     except StageError:
         raise
     except UnidentifiedImageError:

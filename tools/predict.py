@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.dataset.datasets import DATASETS
+from stages.dataset.datasets import Preparation, preparation_of
 from stages.files import processed
 from stages.files.figures import literal, new_figure, save
 from stages.files.paths import WEIGHTS
@@ -45,8 +45,11 @@ def main() -> None:
     parser.add_argument("file", nargs="+", type=Path, help=", ".join(pictures.FORMATS))
     parser.add_argument("--output", type=Path, default=PICTURE, help="the picture to draw into")
     arguments = parser.parse_args()
-    if arguments.output.resolve() in {path.resolve() for path in arguments.file}:
-        parser.error(f"--output: must not be one of the pictures, got {arguments.output}")
+    output: Path = arguments.output
+    if output.exists() and not output.is_file():  # a device would be replaced
+        parser.error(f"--output: must be a file, got {output}")
+    if output.resolve() in {path.resolve() for path in arguments.file}:
+        parser.error(f"--output: must not be one of the pictures, got {output}")
 
     classes = processed.load_classes()
     network = load_network()
@@ -55,29 +58,24 @@ def main() -> None:
     predictions, errors = [], []
     for path in arguments.file:
         try:
-            found = predict(path, network, preparation(classes))
+            found = predict(path, network, preparation_of(classes))
         except StageError as error:
-            errors.append(str(error))
+            errors.append(printable(str(error)))
             continue
         for prediction in found:
             print(f"{prediction.name}: {summarize(prediction.probabilities, classes)}")
         predictions += found
     if predictions:
         try:
-            draw(predictions[:DRAWN], classes, arguments.output)
-            print(f"{arguments.output}: the images as the network sees them")
+            draw(predictions[:DRAWN], classes, output)
+            print(f"{printable(str(output))}: the images as the network sees them")
         except OSError as error:
-            errors.append(f"{arguments.output}: {error.strerror}")
+            errors.append(printable(f"{error.filename or output}: {error.strerror}"))
     if errors:
         raise StageError("\n".join(errors))
 
 
-def preparation(classes: list[str]) -> str:
-    """Return how the pictures of the data set with these classes are prepared."""
-    return "framed" if tuple(classes) == DATASETS["fashion-mnist"].classes else "centred"
-
-
-def predict(path: Path, network: Network, preparation: str) -> list[Prediction]:
+def predict(path: Path, network: Network, preparation: Preparation) -> list[Prediction]:
     """Read a picture, and predict each image that it is prepared to.
 
     Raises
@@ -90,9 +88,14 @@ def predict(path: Path, network: Network, preparation: str) -> list[Prediction]:
     except ValueError as error:
         raise StageError(f"{path}: {error}") from None
     probabilities = softmax(network.logits(images.reshape(len(images), -1)))
-    name = "".join(letter if letter.isprintable() else "?" for letter in str(path))
+    name = printable(str(path))
     names = [f"{name}, {n} of {len(images)}" for n in range(1, len(images) + 1)]
     return list(map(Prediction, names if len(images) > 1 else [name], images, probabilities))
+
+
+def printable(text: str) -> str:
+    """Return text as one line that any terminal takes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def summarize(probabilities: NDArray[np.float32], classes: list[str]) -> str:

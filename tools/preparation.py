@@ -1,11 +1,14 @@
 """Convert the pixels of any picture to images as those that a network was trained on.
 
-Ink is an array (height, width) in [0, 1]: 0 is paper, 1 is covered by the pen. Everything is
-deterministic, in float64, and needs no more than loops, sums and a median.
+Ink is an array (height, width) in [0, 1]: 0 is paper, 1 is covered by the pen. The drawing board
+repeats this file in JavaScript, in board/preparation.js; numbers that decide are rounded to nine
+places before, so that a tie is decided in the same way there.
 """
 
 from collections.abc import Callable
 from typing import Any
+
+from stages.dataset.datasets import Preparation
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,7 @@ BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
 WIDEST = 2  # width / height, above that of all but 1 in 2,000 of MNIST's digits
 SMALLEST = 5  # pixels of the height of a mark
 MOST = 50  # marks in a picture
+PLACES = 9
 NEIGHBOURS = np.ones((3, 3))  # pixels that touch at a corner are connected
 
 NOTHING = "nothing stands out from the paper"
@@ -73,8 +77,8 @@ def prepare_framed(pixels: Floats) -> NDArray[np.float32]:
         if nothing stands out from the corners
     """
     grey = pixels[..., :3].mean(axis=2)
-    corner = np.median(grey[[0, 0, -1, -1], [0, -1, 0, -1]])
-    thing = np.abs(grey - corner) >= CONTRAST
+    corner = np.median(grey[[0, 0, -1, -1], [0, -1, 0, -1]]).round(PLACES)
+    thing = np.abs(grey - corner).round(PLACES) >= CONTRAST
     if not thing.any():
         raise ValueError(NOTHING)
     if corner > 0.5:
@@ -88,7 +92,7 @@ def prepare_framed(pixels: Floats) -> NDArray[np.float32]:
     return image[None]
 
 
-PREPARATIONS: dict[str, Callable[[Floats], NDArray[np.float32]]] = {
+PREPARATIONS: dict[Preparation, Callable[[Floats], NDArray[np.float32]]] = {
     "centred": prepare_centred,
     "framed": prepare_framed,
 }
@@ -106,7 +110,8 @@ def contrast(pixels: Floats) -> Floats:
     differences = pixels - ndimage.uniform_filter(pixels, (window, window, 1), mode="nearest")
     differences = differences.reshape(-1, pixels.shape[2])
     axis = np.linalg.eigh(differences.T @ differences)[1][:, -1]
-    if ((differences @ axis) ** 3).sum() < 0:  # skewed to the left
+    axis *= -np.copysign(1, axis.sum())  # the ink is darker,
+    if ((differences @ axis) ** 3).sum() < -1e-6:  # unless that is skewed to the left
         axis = -axis
     projected = pixels @ axis
     distance: Floats = projected - opening(projected, window)
@@ -114,7 +119,7 @@ def contrast(pixels: Floats) -> Floats:
         light = 0.1 - opening(-pixels.mean(axis=2), window)
         distance *= light.max() / light
     distance /= len(axis) ** 0.5
-    return distance
+    return distance.round(PLACES)
 
 
 def window_of(values: Floats) -> int:
@@ -145,7 +150,7 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     if distance.max() < CONTRAST:
         raise ValueError(NOTHING)
     scale = 255 / distance.max()
-    values = np.rint(scale * distance).astype(np.int64)
+    values = np.rint((scale * distance).round(PLACES)).astype(np.int64)
     paper = np.median(values)
     near = ndimage.maximum_filter(distance, window_of(distance)) >= distance.max() / 2
     values = values[near]
@@ -155,7 +160,7 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
         if above.all() or (level and separability < TWO_CLASSES):
             break
         low, high = np.median(values[~above]), np.median(values[above])
-        ink = np.clip((scale * distance - low) / (high - low), 0, 1)
+        ink = np.clip((scale * distance - low) / (high - low), 0, 1).round(PLACES)
         parts, _ = ndimage.label(ink > 0.5, NEIGHBOURS)
         mass = np.bincount(parts.ravel(), ink.ravel())
         mass[0] = 0
@@ -252,7 +257,7 @@ def check(ink: Floats) -> None:
     """Raise ValueError for a mark that is surely no digit."""
     height, width = ink.shape
     if width > WIDEST * height:
-        raise ValueError(f"a mark is no digit: {width / height:.1f} times as wide as high")
+        raise ValueError(f"a mark is no digit: more than {WIDEST} times as wide as high")
     if stroke_width(ink > 0.5) > BLOT / DIGIT_SIDE * max(ink.shape):
         raise ValueError("a mark is no digit: a blot, not strokes")
 
@@ -280,7 +285,8 @@ def center(ink: Floats) -> NDArray[np.float32]:
     for axis, length in enumerate(small.shape):
         masses = small.sum(axis=1 - axis)
         middle = masses @ np.arange(length) / masses.sum()
-        corner.append(min(max(int(SIDE / 2 - middle + 0.5), 0), SIDE - length))
+        start = int((SIDE / 2 - middle + 0.5).round(PLACES))
+        corner.append(min(max(start, 0), SIDE - length))
     top, left = corner
     image[top : top + small.shape[0], left : left + small.shape[1]] = small
     return image
