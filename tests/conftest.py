@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
-from tests.support import Clone, small_dataset, write_small_dataset
+from tests.support import TRACING, Clone, small_dataset, stages_run, write_small_dataset
 
 # how long an example takes depends on the machine
 hypothesis.settings.register_profile(
@@ -29,6 +29,8 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE"):
             patch.setenv(f"DVC_{name}_DIR", str(tmp_path_factory.mktemp(name.lower())))
+        for name in TRACING:  # it would double the time of each process that a test starts
+            patch.delenv(name)
         yield
 
 
@@ -52,7 +54,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / "fresh").mkdir()
             fresh = Clone.create(folder / "fresh", folder / "small")
             finished = fresh.copy(folder / "finished")
-            (folder / "stages").write_text(" ".join(finished.repro()))
+            said = finished.run("dvc", "repro").stdout
+            (folder / "stages").write_text(" ".join(stages_run(said)))
             finished.commit("results")
     return folder
 
