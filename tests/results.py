@@ -60,7 +60,7 @@ def test_other_sizes_and_polarities_are_told_as_well(size: int, dark: bool, form
 
     def picture(image: NDArray[np.float32]) -> Image.Image:
         buffer = io.BytesIO()
-        pixels = as_picture(1 - image if dark else image)
+        pixels = as_picture(np.float64(1 - image if dark else image))
         pixels.resize((size, size), Image.Resampling.BICUBIC).save(buffer, form)
         return Image.open(buffer)
 
@@ -91,7 +91,7 @@ def count_drawings(paper: str, widths: tuple[float, float]) -> int:
     """Return how many drawings of the digits in turn are read."""
     digits = np.arange(SAMPLE) % 10
     random = np.random.default_rng(0)
-    drawings = (PAPERS[paper](draw_digit(digit, random, widths), random) for digit in digits)
+    drawings = (PAPERS[paper](draw_digit(int(digit), random, widths), random) for digit in digits)
     return count(map(read_digits, drawings), digits)
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from stages.dataset.datasets import Preparation
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,8 +43,8 @@ def pictures(draw: st.DrawFn) -> Floats:
     return draw(arrays.arrays(np.float64, shape, elements=elements, fill=st.sampled_from(levels)))
 
 
-@given(pictures(), st.integers(1, 9), st.sampled_from(sorted(PREPARATIONS)))
-def test_any_pixels_are_images_or_refused(pixels: Floats, times: int, name: str) -> None:
+@given(pictures(), st.integers(1, 9), st.sampled_from(list(PREPARATIONS)))
+def test_any_pixels_are_images_or_refused(pixels: Floats, times: int, name: Preparation) -> None:
     larger = np.repeat(np.repeat(pixels, times, axis=0), times, axis=1)
     try:
         images = PREPARATIONS[name](larger)
