@@ -60,7 +60,7 @@ def test_other_sizes_and_polarities_are_told_as_well(size: int, dark: bool, form
 
     def picture(image: NDArray[np.float32]) -> Image.Image:
         buffer = io.BytesIO()
-        pixels = as_picture(np.float64(1 - image if dark else image))
+        pixels = as_picture((1 - image if dark else image).astype(float))
         pixels.resize((size, size), Image.Resampling.BICUBIC).save(buffer, form)
         return Image.open(buffer)
 
