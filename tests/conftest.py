@@ -13,13 +13,23 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
-from tests.support import TRACING, Clone, small_dataset, stages_run, write_small_dataset
+from tests.support import TRACING, Clone, prepare, small_dataset
+
+# Fixtures of tests that start DVC or make.
+SLOW = {"clone", "fresh", "project"}
 
 # how long an example takes depends on the machine
 hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark the slow tests: ``pytest -m "not slow"`` runs the others."""
+    for item in items:
+        if SLOW.intersection(item.fixturenames):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,14 +59,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = folder / "shared"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            folder.mkdir()
-            write_small_dataset(folder / "small")
-            (folder / "fresh").mkdir()
-            fresh = Clone.create(folder / "fresh", folder / "small")
-            finished = fresh.copy(folder / "finished")
-            said = finished.run("dvc", "repro").stdout
-            (folder / "stages").write_text(" ".join(stages_run(said)))
-            finished.commit("results")
+            prepare(folder)
     return folder
 
 

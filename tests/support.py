@@ -199,6 +199,17 @@ class Clone:
         wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > count)
 
 
+def prepare(folder: Path) -> None:
+    """Write the data set, a clone in which nothing has run, and one in which all stages have."""
+    folder.mkdir()
+    write_small_dataset(folder / "small")
+    (folder / "fresh").mkdir()
+    fresh = Clone.create(folder / "fresh", folder / "small")
+    finished = fresh.copy(folder / "finished")
+    (folder / "stages").write_text(" ".join(stages_run(finished.run("dvc", "repro").stdout)))
+    finished.commit("results")
+
+
 def stages_run(said: str) -> list[str]:
     """Return the stages that ``dvc repro`` says it has run."""
     return re.findall(r"^Running stage '(\w+)'", said, flags=re.MULTILINE)
