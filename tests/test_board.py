@@ -185,6 +185,7 @@ def test_the_page_holds_all_that_it_shows() -> None:
     (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
     data = json.loads(text)
     assert data["classes"] == CLASSES
+    assert data["preparation"] == "centred"
     arrays = [
         np.frombuffer(base64.b64decode(layer[name]), "<f4")
         for layer in data["layers"]
