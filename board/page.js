@@ -27,7 +27,7 @@ const SIDE = board.width;
 const PEN = SIDE / 12; // width of a stroke
 const STEP = SIDE / 28; // of the arrow keys
 const ink = board.getContext("2d");
-const COPY_SIDE = 128; // of the reduced copy that is read: within one frame
+const COPY_SIDE = 96; // of the reduced copy that is read, so that an answer takes less than a frame
 const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 copy.canvas.width = copy.canvas.height = COPY_SIDE;
 copy.imageSmoothingQuality = "high";
