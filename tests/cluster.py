@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from getpass import getuser
 from pathlib import Path
 
@@ -73,8 +73,7 @@ class Slurm:
         self._options = {
             "munged": [
                 *("--foreground", "--force", f"--socket={folder}/munge.socket"),
-                *(f"--{name}={folder}/munge.{name[:4]}" for name in ("key-file", "pid-file")),
-                *(f"--{name}={folder}/munge.{name[:4]}" for name in ("log-file", "seed-file")),
+                *(f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")),
             ],
             "slurmctld": ["-D"],
             "slurmd": ["-D", "-N", host],
@@ -93,6 +92,11 @@ class Slurm:
         process.send_signal(number)
         process.wait()
 
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Wait, unless a daemon ends."""
+        wait_until(lambda: condition() or any(daemon.poll() for daemon in self._running.values()))
+        assert condition()
+
     def stop(self) -> None:
         """End all daemons, the last first."""
         for name in reversed([*self._running]):
@@ -108,7 +112,7 @@ def _free_ports() -> list[int]:
 
 
 def says(*command: str) -> str:
-    """Return what a command prints, whether it fails or not."""
+    """Return the output of a command, whether it fails or not."""
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
@@ -121,17 +125,17 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
         try:
             cluster.start("munged")
-            wait_until((folder / "munge.socket").exists)
+            cluster.wait_until((folder / "munge.socket").exists)
             cluster.start("slurmctld")
             cluster.start("slurmd")
-            wait_until(lambda: says("sinfo", "--noheader", "--format=%T") == "idle\n")
+            cluster.wait_until(lambda: says("sinfo", "--noheader", "--format=%T") == "idle\n")
             yield cluster
         finally:
             cluster.stop()
 
 
 @pytest.fixture
-def shared(clone: Clone, tmp_path: Path) -> Clone:
+def project(clone: Clone, tmp_path: Path) -> Clone:
     """A clone with a Git remote and a DVC remote."""
     clone.dvc("remote", "add", "--default", "storage", str(tmp_path / "storage"))
     clone.commit("remote")
@@ -162,9 +166,9 @@ def kill_a_task() -> int:
 
 
 def test_a_sweep_survives_kills(
-    slurm: Slurm, shared: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slurm: Slurm, project: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = shared.copy(tmp_path / "here")
+    here = project.copy(tmp_path / "here")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
@@ -177,12 +181,12 @@ def test_a_sweep_survives_kills(
         return bool(links)
 
     # A sweep that is killed and started again waits for the tasks that it has submitted.
-    first = subprocess.Popen(ON_SLURM, cwd=shared.root)
-    wait_until(lambda: arrays(shared))
+    first = subprocess.Popen(ON_SLURM, cwd=project.root)
+    wait_until(lambda: arrays(project))
     first.kill()
     first.wait()
     second = subprocess.Popen(
-        ON_SLURM, cwd=shared.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ON_SLURM, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     wait_until(data_is_there)
     victim = kill_a_task()
@@ -191,44 +195,44 @@ def test_a_sweep_survives_kills(
     assert says("squeue") == ""
     slurm.start("slurmctld")
     _, said = second.communicate()
-    [names] = arrays(shared)
+    [names] = arrays(project)
     assert second.returncode == 1
     assert re.findall("^error: (.+?): ", said, re.MULTILINE) == [names[victim]]
     assert min(links) > 1  # the data is linked from the cache
 
-    # The same command runs what has failed, and nothing else.
-    third = shared.run(*ON_SLURM, "--test")
-    assert arrays(shared) == [names, [names[victim]]]
-    assert len([*scratch.iterdir()]) == 1  # what was killed could not clear up
+    # The same command repeats the run that has failed, and no other.
+    third = project.run(*ON_SLURM, "--test")
+    assert arrays(project) == [names, [names[victim]]]
+    wait_until(lambda: len([*scratch.glob("sweep.*")]) == 1)  # of the task that was killed
     on_queue = here.run(*(word for word in ON_SLURM if word != "--on=slurm"), "--test")
     assert third.stdout == on_queue.stdout
 
-    # What a task has trained is in both remotes.
-    shared.run("git", "clone", "--quiet", str(tmp_path / "hub"), str(tmp_path / "there"))
+    # Both remotes have the experiments.
+    project.run("git", "clone", "--quiet", str(tmp_path / "hub"), str(tmp_path / "there"))
     there = Clone(tmp_path / "there")
     there.dvc("exp", "pull", "origin", names[-1])
     there.dvc("exp", "apply", names[-1])
     assert {"train", "evaluate"}.isdisjoint(there.repro("evaluate"))
-    assert shared.run(*ON_SLURM, "--clean").stdout == "4 experiments removed\n"
+    assert project.run(*ON_SLURM, "--clean").stdout == "4 experiments removed\n"
     assert "refs/exps" not in there.run("git", "ls-remote", "origin").stdout
 
 
 @pytest.mark.usefixtures("slurm")
-def test_a_sweep_says_what_a_cluster_needs(shared: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_says_what_a_cluster_needs(project: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     def complaint(*options: str) -> str:
-        done = shared.run(*ON_SLURM, *options, check=False)
+        done = project.run(*ON_SLURM, *options, check=False)
         assert done.returncode == 1
         return done.stderr.splitlines()[-1]
 
     assert "error: git fetch --quiet" in complaint("--remote=nowhere")
-    shared.set(**{"train.epochs": 4})
+    project.set(**{"train.epochs": 4})
     assert complaint().endswith("there are changes: commit them")
-    shared.commit("more epochs")
+    project.commit("more epochs")
     assert complaint() == "error: origin: does not have this commit: git push origin HEAD"
-    shared.dvc("remote", "remove", "storage")
-    shared.commit("no remote")
-    shared.run("git", "push", "--quiet", "origin", "HEAD")
+    project.dvc("remote", "remove", "storage")
+    project.commit("no remote")
+    project.run("git", "push", "--quiet", "origin", "HEAD")
     assert complaint().startswith("error: .dvc/config: names no remote")
     monkeypatch.setenv("SLURM_CONF", os.devnull)
     assert complaint() == "error: squeue: no answer from Slurm"
-    assert arrays(shared) == []
+    assert arrays(project) == []

@@ -1,12 +1,13 @@
-"""Try settings, each over several seeds, and tell which are better by more than luck.
+"""Compare settings over several seeds, and tell a difference from the noise of the seed.
 
-``-S`` takes what ``dvc exp run --set-param`` takes, and several values make a grid; without it,
-params.yaml is run as it stands. Every run is an experiment of DVC, named by its setting and seed,
-and what has been run before is not run again.
+Several values of ``-S``, as in ``dvc exp run --set-param``, make a grid; without it, params.yaml is
+run as it stands. Every run is an experiment of DVC, named by its setting and seed. Runs that have
+results are not repeated.
 """
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, chdir, nullcontext
@@ -52,7 +53,7 @@ SHOWN_ON_REQUEST = ("test.accuracy", "test.loss")
 
 
 def main() -> None:
-    """Run what is missing, and compare."""
+    """Execute the runs that have no results, and compare all."""
     options = parse_options()
     # the `dvc` and `python` that DVC starts are this environment's
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -132,7 +133,7 @@ def read_spaces(settings: list[str]) -> dict[str, list[str]]:
 
 
 def check(settings: Iterable[Setting]) -> None:
-    """Refuse what DVC or a stage would refuse, before anything runs."""
+    """Exit if DVC or a stage would refuse a setting."""
     parameters = PARAMETERS.read_bytes()
     with TemporaryDirectory() as folder, chdir(folder):
         for setting in settings:
@@ -181,9 +182,9 @@ def sweep(options: argparse.Namespace, workspace: Workspace) -> tuple[list[Run],
 
             seeds = range(SEARCH_SEED, SEARCH_SEED + options.seeds)
             runs = search(
-                execution,
                 varied,
                 lambda setting: plan([setting], common, seeds, workspace),
+                execution,
                 proposals=options.runs // options.seeds,
                 lag=max(1, jobs // options.seeds),
             )
@@ -220,4 +221,6 @@ def show(figures: dict[Run, dict[str, float]], options: argparse.Namespace) -> N
 
 
 if __name__ == "__main__":
+    for number in (signal.SIGHUP, signal.SIGTERM):  # end the queue then, too
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     run(main)

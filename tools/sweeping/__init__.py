@@ -1,1 +1,1 @@
-"""What a sweep stands on: its runs, where they run, and how they are compared."""
+"""The parts of a sweep: its runs, the queues that execute them, and their comparison."""

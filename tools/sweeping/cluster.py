@@ -55,7 +55,7 @@ class Cluster:
             self._runs.append(run)
 
     def wait(self) -> dict[str, str]:
-        """Wait until runs have ended: their names, with the last line of each that has failed."""
+        """Wait until runs end; return the last line of each, empty unless it has failed."""
         if self._runs:
             self._submit()
         ended: dict[str, str] = {}
@@ -95,11 +95,9 @@ class Cluster:
 
 
 def _check(workspace: Workspace, remote: str) -> str:
-    """See to it that tasks find what they need, and return where DVC's cache is."""
+    """Check that tasks will find the commit and the data; return the folder of DVC's cache."""
     if workspace.changes:
-        sys.exit(
-            "error: a cluster's tasks run what is committed, and there are changes: commit them"
-        )
+        sys.exit("error: the tasks of a cluster run a commit, and there are changes: commit them")
     holds = git("branch", "--remotes", "--contains", workspace.commit, "--list", f"{remote}/*")
     if not holds:
         sys.exit(f"error: {remote}: does not have this commit: git push {remote} HEAD")

@@ -1,45 +1,44 @@
-"""Having runs run, wherever it is, and following them."""
+"""Executing runs on a queue, and following them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NoReturn, Protocol
 
 from tqdm import tqdm
 
-from tools.sweeping.runs import Run, Workspace, find
+from tools.sweeping.runs import Run, Workspace, find, read_figures
 
 FIGURE = "validation.accuracy"
 
 
 class Queue(Protocol):
-    """Where runs are run."""
+    """Where runs are executed."""
 
     def put(self, run: Run) -> None:
         """Take a run."""
 
     def wait(self) -> dict[str, str]:
-        """Wait until runs have ended: their names, with the last line of each that has failed."""
+        """Wait until runs end; return the last line of each, empty unless it has failed."""
 
 
 class Execution:
-    """Runs that are being run, beside those that have been.
+    """The execution of runs that have no results yet.
 
     Parameters
     ----------
     workspace
     queue
-        none, if nothing is to be run
+        none if no run is to be executed
     bar
-        shows how many have ended
+        shows the number of runs that have ended
 
     Attributes
     ----------
-    workspace
     failures : dict of str to str
         the last line of each run that has failed
     """
 
     def __init__(self, workspace: Workspace, queue: Queue | None, bar: "tqdm[NoReturn]") -> None:
-        self.workspace = workspace
+        self._workspace = workspace
         self._queue = queue
         self._done = {*find(workspace)}
         self._waiting: set[str] = set()
@@ -47,7 +46,7 @@ class Execution:
         self.failures: dict[str, str] = {}
 
     def begin(self, runs: Iterable[Run]) -> None:
-        """Have those run that have no results yet."""
+        """Queue those runs that have no results yet."""
         for run in runs:
             if run.name in self._done:
                 self._bar.update()
@@ -55,8 +54,8 @@ class Execution:
                 self._queue.put(run)
                 self._waiting.add(run.name)
 
-    def finish(self, runs: Iterable[Run]) -> None:
-        """Wait until these have ended."""
+    def finish(self, runs: Sequence[Run]) -> dict[Run, dict[str, float]]:
+        """Wait for runs, and return the figures of those that have not failed."""
         names = {run.name for run in runs}
         while self._queue and names & self._waiting:
             for name, failure in self._queue.wait().items():
@@ -66,3 +65,4 @@ class Execution:
                 if failure:
                     self.failures[name] = failure
                     self._bar.set_postfix(failed=len(self.failures))
+        return read_figures(self._workspace, runs)

@@ -1,9 +1,9 @@
 """Runs through DVC's queue on this machine.
 
-For each run that it queues, DVC changes the workspace and changes it back, and a kill in between
-leaves it changed. So the queue is in a clone of the project that belongs to the sweep: nothing of
-the user's is at stake, and what a kill leaves is thrown away. Both share one cache, so that results
-are kept, and a run that has been trained before is not trained again.
+DVC changes the workspace and restores it for each run that it queues, and a kill in between leaves
+it changed. The queue is therefore in a clone of the project that belongs to the sweep: the user's
+files are not touched, and the remains of a killed sweep are deleted. The clone uses the project's
+cache, and so a run that has been trained before is not trained again.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ from tools.sweeping.runs import TARGET, Run, Workspace, fetch, find, git
 FOLDER = Path(".dvc/tmp/sweep")
 DATA = "preprocess"  # the stage whose results all runs share
 LINKS = "hardlink,symlink"
-POLL_SECONDS = 0.5
-START_SECONDS = 10.0  # in which a worker is up
+POLL_SECONDS = 1.0
+START_SECONDS = 10.0  # until a worker has started
 WORKER = "queue-worker"
 
 
@@ -39,7 +39,7 @@ class Queue:
     def __init__(self, workspace: Workspace, jobs: int) -> None:
         self._workspace = workspace
         self._jobs = jobs
-        self._waiting: dict[str, str] = {}  # the name of a run, and DVC's for it
+        self._waiting: dict[str, str] = {}  # from names to DVC's revisions
         self._started = -START_SECONDS
 
     @cached_property
@@ -57,17 +57,17 @@ class Queue:
                     entry = experiments.queue_one(
                         experiments.celery_queue, name=run.name, **options
                     )
-                except LockError:  # a worker takes a run out
+                except LockError:  # held by a worker that takes a run
                     time.sleep(POLL_SECONDS)
                 else:
                     self._waiting[run.name] = entry.stash_rev
 
     def wait(self) -> dict[str, str]:
-        """Wait until runs have ended: their names, with the last line of each that has failed."""
+        """Wait until runs end; return the last line of each, empty unless it has failed."""
         ended: dict[str, str] = {}
         while not ended:
             time.sleep(POLL_SECONDS)
-            workers = len(_processes(WORKER))  # counted first: the last may end with results
+            workers = len(_processes(WORKER))  # before the results, which the last may leave
             done = find(self._workspace, self._repo.root_dir)
             ended |= {name: "" for name in self._waiting if name in done}
             ended |= {
@@ -87,7 +87,7 @@ class Queue:
         return ended
 
     def _start(self, workers: int) -> None:
-        """Start the workers that are missing: DVC ends those that find the queue empty."""
+        """Start the workers that are missing: a worker ends when it finds the queue empty."""
         jobs = min(self._jobs, len(self._waiting))
         if workers < jobs and time.monotonic() - self._started > START_SECONDS:
             _dvc("queue", "start", "--jobs", str(jobs))
@@ -102,7 +102,7 @@ class Queue:
 
 @contextlib.contextmanager
 def open_queue(workspace: Workspace, jobs: int) -> Iterator[Queue]:
-    """Give a queue; in the end, stop what works there, and remove it."""
+    """Open a queue; on exit, end its processes and remove it."""
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
     with FOLDER.with_suffix(".lock").open("w") as lock:
         try:
@@ -117,19 +117,19 @@ def open_queue(workspace: Workspace, jobs: int) -> Iterator[Queue]:
 
 
 def _make_clone(workspace: Workspace) -> None:
-    """Clone the project as it stands, and bring in what all runs share."""
+    """Clone the project as it stands, and make the data that all runs share."""
     git("clone", "--quiet", "--shared", "--no-checkout", ".", str(FOLDER))
     git("-C", str(FOLDER), "checkout", "--quiet", "--detach", workspace.snapshot)
     git("-C", str(FOLDER), "reset", "--quiet", "--soft", workspace.commit)
     with Repo() as repo, Config(FOLDER / ".dvc").edit("local") as settings:
         settings["cache"] |= {"dir": repo.cache.local_cache_dir, "type": LINKS}
-        # DVC's notes on each run's folder go with it
+        # where DVC keeps a database for each folder of a run
         settings["core"]["site_cache_dir"] = str((FOLDER / ".dvc/tmp").resolve())
     _dvc("repro", "--quiet", DATA)
 
 
 def _discard() -> None:
-    """Remove the clone, and end what works in it: DVC's workers outlive who has started them."""
+    """End the processes of the clone, which outlive a killed sweep, and remove it."""
     while processes := _processes(WORKER, "queue", "exec-run"):
         for process in processes:
             with contextlib.suppress(psutil.Error):
@@ -151,7 +151,7 @@ def _processes(*commands: str) -> list[psutil.Process]:
 
 
 def _dvc(*arguments: str) -> None:
-    """Run DVC in the clone; if it fails, end with the last line that it says."""
+    """Run DVC in the clone; if it fails, exit with its last line."""
     log = FOLDER.with_suffix(".log")
     with log.open("w") as file:  # and no pipe: a worker would hold it open
         command = [sys.executable, "-m", "dvc", *arguments]
@@ -161,8 +161,8 @@ def _dvc(*arguments: str) -> None:
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of a log, or of a stage's own words if it has any."""
+    """Return the last line of a log, or the last error of a stage where there is one."""
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("error: ")]
-    return (said or lines or [""])[-1]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (errors or lines or [""])[-1]

@@ -20,7 +20,7 @@ from stages.files.paths import PARAMETERS, TEST_METRICS, TRAIN_METRICS
 SEED = "train.seed"
 # The stage that a run ends with: the pictures of an experiment are drawn when it is applied.
 TARGET = "evaluate"
-# What a run's results depend on, beside its own settings.
+# The files on which the results of a run depend, besides its settings.
 SOURCES = (str(PARAMETERS), "dvc.yaml", "network", "stages", "requirements")
 METRICS = (TRAIN_METRICS, TEST_METRICS)
 LONGEST_NAME = 150  # in bytes: a file's may have 255
@@ -34,11 +34,11 @@ class Run(NamedTuple):
     Attributes
     ----------
     setting : tuple of str
-        what it changes in params.yaml and other runs of the sweep do not: ``section.key=value``
+        its values of the keys that the sweep varies: ``section.key=value``
     overrides : tuple of str
-        all that it changes, as ``dvc exp run --set-param`` takes it
+        all its values that differ from params.yaml, for ``dvc exp run --set-param``
     seed : int
-        of the training
+        ``train.seed``
     name : str
         of its experiment
     """
@@ -57,9 +57,9 @@ class Workspace(NamedTuple):
     commit : str
         HEAD, under which DVC keeps the experiments
     snapshot : str
-        a commit of the tracked files as they are now, or HEAD where nothing differs
+        a commit of the tracked files as they are, or HEAD where none differs
     changes : str
-        the difference between both in what a run depends on, or nothing
+        the difference between both in the files on which results depend
     """
 
     commit: str
@@ -83,7 +83,7 @@ class Workspace(NamedTuple):
 def plan(
     settings: Iterable[Setting], common: Setting, seeds: Sequence[int], workspace: Workspace
 ) -> list[Run]:
-    """Name a run for each setting and seed; what all have in common is in the names as a hash."""
+    """Name a run for each setting and seed; a hash stands for values that all have in common."""
     others = "\n".join([*sorted(common), workspace.changes]).strip()
     ending = f",with={_hash(others)}" if others else ""
     runs = []
@@ -169,12 +169,12 @@ def _read(answer: BinaryIO, name: str) -> dict[str, float]:
 
 
 def git(*arguments: str, text: str = "") -> str:
-    """Run Git, and return what it prints."""
+    """Run Git, and return its output."""
     return call("git", *arguments, text=text)
 
 
 def call(*command: str, text: str = "") -> str:
-    """Run a command, and return what it prints; if it fails, end with what it says."""
+    """Run a command, and return its output; if it fails, exit with its errors."""
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     except FileNotFoundError:

@@ -1,9 +1,10 @@
-"""Settings proposed one after another, by what the earlier ones came to."""
+"""Searching: each setting is proposed by the results of earlier ones."""
 
 import sys
 from collections import deque
 from collections.abc import Callable
 from statistics import mean
+from typing import Protocol
 
 from optuna import create_study, logging
 from optuna.distributions import (
@@ -15,17 +16,27 @@ from optuna.distributions import (
 from optuna.samplers import TPESampler
 from optuna.trial import Trial, TrialState
 
-from tools.sweeping.execution import FIGURE, Execution
-from tools.sweeping.runs import Run, Setting, is_bounds, read_figures
+from tools.sweeping.execution import FIGURE
+from tools.sweeping.runs import Run, Setting, is_bounds
 
 DIGITS = 4  # of a proposed number: more tell no difference
 WIDE = 10  # bounds this many times apart are searched by orders of magnitude
 
 
+class Executor(Protocol):
+    """Where runs are executed."""
+
+    def begin(self, runs: list[Run], /) -> None:
+        """Begin runs."""
+
+    def finish(self, runs: list[Run], /) -> dict[Run, dict[str, float]]:
+        """Wait for runs, and return the figures of those that have not failed."""
+
+
 def search(
-    execution: Execution,
     spaces: dict[str, list[str]],
     name: Callable[[Setting], list[Run]],
+    execution: Executor,
     proposals: int,
     lag: int,
 ) -> list[Run]:
@@ -36,11 +47,12 @@ def search(
 
     Parameters
     ----------
-    execution
     spaces
         of each key, its values, or bounds such as ``0.001..0.1``
     name
         gives the runs of a setting
+    execution
+        runs them
     proposals, lag : int
 
     Returns
@@ -66,17 +78,14 @@ def search(
             runs += named
         else:
             trial, named = asked.popleft()
-            execution.finish(named)
-            values = [
-                figures[FIGURE] for figures in read_figures(execution.workspace, named).values()
-            ]
+            values = [figures[FIGURE] for figures in execution.finish(named).values()]
             state = TrialState.COMPLETE if values else TrialState.FAIL
             study.tell(trial, mean(values) if values else None, state)
     return runs
 
 
 def _distribution(key: str, values: list[str]) -> BaseDistribution:
-    if not is_bounds(values[0]):
+    if not any(map(is_bounds, values)):
         return CategoricalDistribution(values)
     if len(values) > 1:
         sys.exit(f"error: --set-param {key}: must be bounds or values, not both")
