@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -40,24 +40,17 @@ class Cluster:
         self._workspace = workspace
         self._remote = remote
         self._jobs = jobs
-        self._runs: list[Run] = []
-        self._tasks: dict[str, Task] = {}  # of each run that is submitted
+        self._tasks: dict[str, Task] = {}  # of each run that has not ended
 
-    @cached_property
-    def _earlier(self) -> dict[str, Task]:
-        return _read_tasks()
-
-    def put(self, run: Run) -> None:
-        """Take a run, to be submitted with others, unless it is among the tasks of Slurm."""
-        if run.name in self._earlier:
-            self._tasks[run.name] = self._earlier[run.name]
-        else:
-            self._runs.append(run)
+    def put(self, runs: Sequence[Run]) -> None:
+        """Submit runs, except those that are among the tasks of Slurm already."""
+        earlier = _read_tasks()
+        self._tasks |= {run.name: earlier[run.name] for run in runs if run.name in earlier}
+        if new := [run for run in runs if run.name not in earlier]:
+            self._submit(new)
 
     def wait(self) -> dict[str, str]:
         """Wait until runs end; return the last line of each, empty unless it has failed."""
-        if self._runs:
-            self._submit()
         ended: dict[str, str] = {}
         while not ended:
             time.sleep(POLL_SECONDS)
@@ -74,24 +67,23 @@ class Cluster:
             del self._tasks[name]
         return ended
 
-    def _submit(self) -> None:
+    def _submit(self, runs: list[Run]) -> None:
         cache = _check(self._workspace, self._remote)
         repository = git("ls-remote", "--get-url", self._remote).strip()
         FOLDER.mkdir(parents=True, exist_ok=True)
-        for start in range(0, len(self._runs), LARGEST_ARRAY):
-            runs = self._runs[start : start + LARGEST_ARRAY]
-            limit = f"%{self._jobs}" if self._jobs else ""
+        limit = f"%{self._jobs}" if self._jobs else ""
+        for start in range(0, len(runs), LARGEST_ARRAY):
+            part = runs[start : start + LARGEST_ARRAY]
             array = call(
-                *("sbatch", "--parsable", f"--array=0-{len(runs) - 1}{limit}"),
+                *("sbatch", "--parsable", f"--array=0-{len(part) - 1}{limit}"),
                 *(f"--output={FOLDER}/%A_%a.out", str(SCRIPT)),
                 *(repository, self._workspace.commit, cache, TARGET),
-                *(_quote(run) for run in runs),
+                *(_quote(run) for run in part),
             )
             number = array.strip().partition(";")[0]
-            names = [run.name for run in runs]
+            names = [run.name for run in part]
             (FOLDER / f"{number}.txt").write_text("\n".join(names))
             self._tasks |= {name: (number, task) for task, name in enumerate(names)}
-        self._runs = []
 
 
 def _check(workspace: Workspace, remote: str) -> str:

@@ -1,6 +1,6 @@
 """Executing runs on a queue, and following them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 from tqdm import tqdm
@@ -13,8 +13,8 @@ FIGURE = "validation.accuracy"
 class Queue(Protocol):
     """Where runs are executed."""
 
-    def put(self, run: Run) -> None:
-        """Take a run."""
+    def put(self, runs: Sequence[Run], /) -> None:
+        """Take runs."""
 
     def wait(self) -> dict[str, str]:
         """Wait until runs end; return the last line of each, empty unless it has failed."""
@@ -45,14 +45,13 @@ class Execution:
         self._bar = bar
         self.failures: dict[str, str] = {}
 
-    def begin(self, runs: Iterable[Run]) -> None:
+    def begin(self, runs: Sequence[Run]) -> None:
         """Queue those runs that have no results yet."""
-        for run in runs:
-            if run.name in self._done:
-                self._bar.update()
-            elif self._queue and run.name not in self._waiting:
-                self._queue.put(run)
-                self._waiting.add(run.name)
+        self._bar.update(sum(run.name in self._done for run in runs))
+        missing = [run for run in runs if run.name not in self._done | self._waiting]
+        if self._queue and missing:
+            self._queue.put(missing)
+            self._waiting |= {run.name for run in missing}
 
     def finish(self, runs: Sequence[Run]) -> dict[Run, dict[str, float]]:
         """Wait for runs, and return the figures of those that have not failed."""

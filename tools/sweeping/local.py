@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -47,27 +47,40 @@ class Queue:
         _make_clone(self._workspace)
         return Repo(FOLDER)
 
-    def put(self, run: Run) -> None:
-        """Queue a run."""
+    def put(self, runs: Sequence[Run]) -> None:
+        """Queue runs."""
+        for coming, run in zip(reversed(range(len(runs))), runs, strict=True):
+            self._waiting[run.name] = self._queue(run)
+            self._start(coming)
+
+    def _queue(self, run: Run) -> str:
         experiments = self._repo.experiments
         options = {"targets": [TARGET], "params": {str(PARAMETERS): [*run.overrides]}}
-        with contextlib.chdir(self._repo.root_dir):
-            while run.name not in self._waiting:
-                try:
+        while True:
+            try:
+                with contextlib.chdir(self._repo.root_dir):
                     entry = experiments.queue_one(
                         experiments.celery_queue, name=run.name, **options
                     )
-                except LockError:  # held by a worker that takes a run
-                    time.sleep(POLL_SECONDS)
-                else:
-                    self._waiting[run.name] = entry.stash_rev
+            except LockError:  # held by a worker that takes a run
+                time.sleep(POLL_SECONDS)
+            else:
+                return str(entry.stash_rev)
+
+    def _start(self, coming: int = 0) -> None:
+        """Start the workers that are missing: a worker ends when it finds the queue empty."""
+        jobs = min(self._jobs, len(self._waiting) + coming)
+        if time.monotonic() - self._started < START_SECONDS or len(_processes(WORKER)) >= jobs:
+            return
+        _dvc("queue", "start", "--jobs", str(jobs))
+        self._started = time.monotonic()
 
     def wait(self) -> dict[str, str]:
         """Wait until runs end; return the last line of each, empty unless it has failed."""
         ended: dict[str, str] = {}
         while not ended:
             time.sleep(POLL_SECONDS)
-            workers = len(_processes(WORKER))  # before the results, which the last may leave
+            workers = _processes(WORKER)  # before the results, which the last may leave
             done = find(self._workspace, self._repo.root_dir)
             ended |= {name: "" for name in self._waiting if name in done}
             ended |= {
@@ -78,20 +91,13 @@ class Queue:
             if any(not line for line in ended.values()):
                 fetch(self._workspace, self._repo.root_dir)
             if any(self._repo.experiments.celery_queue.iter_queued()):
-                self._start(workers)
+                self._start()
             elif not workers:
                 lost = self._waiting.keys() - ended
                 ended |= dict.fromkeys(lost, "ended with its worker, and without a result")
         for name in ended:
             del self._waiting[name]
         return ended
-
-    def _start(self, workers: int) -> None:
-        """Start the workers that are missing: a worker ends when it finds the queue empty."""
-        jobs = min(self._jobs, len(self._waiting))
-        if workers < jobs and time.monotonic() - self._started > START_SECONDS:
-            _dvc("queue", "start", "--jobs", str(jobs))
-            self._started = time.monotonic()
 
     def _failure(self, key: str) -> str:
         process = self._repo.experiments.celery_queue.proc.get(key)
