@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # With it Python would not find the project's modules.
 unexport PYTHONSAFEPATH
 
-.PHONY: repro install test test-peers check format lock bench soak fuzz incomplete
+.PHONY: repro install test test-peers test-browser check format lock bench soak fuzz incomplete
 
 repro: .venv/pipeline.installed
 	$(BIN)/dvc repro || { $(BIN)/python -m tools.mend && $(BIN)/dvc repro; }
@@ -45,6 +45,10 @@ fuzz: .venv/fuzz.installed
 	for reader in http npm idx parameters weights npy csv; do \
 		$(BIN)/python -m tests.fuzz $$reader -max_total_time=$(SECONDS) || exit; done
 
+# The drawing board in the Chromium or Chrome that is installed.
+test-browser: .venv/browser.installed repro
+	$(BIN)/python -m pytest tests/browser.py
+
 # Some of what it compares with is large, and so it has an environment of its own.
 bench: .venv-bench/installed repro
 	.venv-bench/bin/python -m benchmarks $(BENCH)
@@ -67,13 +71,14 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 
 lock: .venv/dev.installed
 	$(LOCK) --group dev --output-file requirements/dev.txt pyproject.toml
-	for role in compute plot pipeline fuzz uv; do $(LOCK) --constraints requirements/dev.txt \
+	for role in compute plot pipeline fuzz browser uv; do $(LOCK) --constraints requirements/dev.txt \
 		--group $$role --output-file requirements/$$role.txt pyproject.toml || exit; done
 
 # An install that did not end leaves no .venv/complete behind, and so makes every stamp old.
 .venv/pipeline.installed: requirements/pipeline.txt requirements/compute.txt requirements/plot.txt
 .venv/dev.installed: requirements/dev.txt
 .venv/fuzz.installed: requirements/dev.txt requirements/fuzz.txt
+.venv/browser.installed: requirements/dev.txt requirements/browser.txt
 .venv/%.installed: requirements/uv.txt $(if $(wildcard .venv/complete),,incomplete)
 	$(PYTHON) -m tools.install .venv $(filter-out requirements/uv.txt incomplete,$^)
 	touch $@

@@ -157,10 +157,12 @@ def draw_accuracy(recipes: dict[str, Any]) -> Figure:
     axes.set(xscale="log", yscale="log", xlabel="seconds since the start", ylabel="test accuracy")
     ticks = (0.9, 0.95, 0.96, 0.97, 0.98, 0.99, 0.993)
     axes.set_yticks([1 - tick for tick in ticks], [f"{tick:.1%}" for tick in ticks])
+    axes.set_ylim(0.12, 0.006)
+    seconds_axis = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+    axes.set_xticks(seconds_axis, [str(second) for second in seconds_axis])
     axes.minorticks_off()
-    axes.invert_yaxis()
     plain_look(axes)
-    axes.legend(frameon=False, fontsize=7, ncols=2)
+    axes.legend(frameon=False, fontsize=7, ncols=2, loc="lower right")
     return figure
 
 

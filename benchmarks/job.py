@@ -57,6 +57,7 @@ class Report:
     compile : spent on compilation
     epochs : when each was scored, and the loss and accuracy on training and held-out images
     end : when the weights were saved
+    memory : the most that the process had in memory until then, in bytes
     """
 
     _begin: float
@@ -64,6 +65,7 @@ class Report:
     compile: float = 0.0
     epochs: list[dict[str, Any]] = field(default_factory=list)
     end: float = 0.0
+    memory: int = 0
 
     def started(self) -> None:
         """Note that training can begin."""
@@ -79,6 +81,9 @@ class Report:
     def saved(self) -> None:
         """Note that the weights are saved, and print everything as one line of JSON."""
         self.end = self._seconds()
+        # not from getrusage, which counts the memory of the parent before exec, too
+        status = Path("/proc/self/status").read_text()
+        self.memory = 1024 * int(status.partition("VmHWM:")[2].split()[0])
         print(json.dumps({k: v for k, v in asdict(self).items() if k != "_begin"}))
 
     def _seconds(self) -> float:

@@ -135,7 +135,7 @@ def run_in_turn(
 
 
 def measure(peer: str, job: Job, weights: Path) -> dict[str, Any]:
-    """Run a job: wall and processor time in seconds, peak memory in bytes, and its own report."""
+    """Run a job: its wall and processor time in seconds, and its own report."""
     with TemporaryFile("w+") as output:
         begin = time.monotonic()
         process = subprocess.Popen(
@@ -160,6 +160,5 @@ def measure(peer: str, job: Job, weights: Path) -> dict[str, Any]:
     return {
         "wall": wall,
         "processor": usage.ru_utime + usage.ru_stime,
-        "memory": 1024 * usage.ru_maxrss,
         **report,
     }

@@ -4,7 +4,7 @@ import sys
 
 from stages.dataset.datasets import DATASETS
 from stages.dataset.reader import SourceError, one_line
-from stages.dataset.sources import connect, fetch
+from stages.dataset.sources import connect, copy_verified
 from stages.files.paths import RAW, RAW_CLASSES
 from stages.files.writing import write_json
 from stages.running.errors import StageError
@@ -24,10 +24,10 @@ def main() -> None:
         shown, file = one_line(source), ""
         print(f"{settings.dataset}: trying {shown}", file=sys.stderr)
         try:
-            with connect(source) as place:
+            with connect(source, missing) as stream:
                 for path, expected in list(missing.items()):
                     file = f"{path.name}: "
-                    fetch(place, expected, path)
+                    copy_verified(stream, expected, path)
                     del missing[path]
         except SourceError as error:
             failures.append(f"{shown}: {file}{error}")

@@ -3,9 +3,10 @@
 import math
 
 from stages.files import processed
+from stages.files.npz import write_npz
 from stages.files.paths import CONFUSION, PREDICTIONS, RELIABILITY, TEST_METRICS, WEIGHTS
 from stages.files.weights import load_network
-from stages.files.writing import replacing, rounded, write_json, write_table
+from stages.files.writing import rounded, write_json, write_table
 from stages.running.errors import StageError
 from stages.running.runner import run
 
@@ -34,8 +35,7 @@ def main() -> None:
     probabilities = softmax(logits)
     bins = reliability(probabilities, labels)
 
-    with replacing(PREDICTIONS) as file:
-        np.savez(file, probabilities=probabilities, labels=labels)
+    write_npz(PREDICTIONS, {"probabilities": probabilities, "labels": labels})
     pairs = zip(labels, logits.argmax(axis=1), strict=True)
     names = ((classes[label], classes[predicted]) for label, predicted in pairs)
     write_table(CONFUSION, ("actual", "predicted"), names)

@@ -1,13 +1,10 @@
 """Plot test images with their predictions: a sample of all, and one of the mistakes."""
 
 from pathlib import Path
-from typing import NamedTuple
 
-from stages.files import processed
 from stages.files.figures import literal, new_figure, save
-from stages.files.paths import MISTAKES_PLOT, PREDICTIONS, PREDICTIONS_PLOT
-from stages.files.reading import read_npz
-from stages.running.errors import StageError
+from stages.files.paths import MISTAKES_PLOT, PREDICTIONS_PLOT
+from stages.files.predictions import Predictions, read_predictions
 from stages.running.runner import run
 from stages.settings.plot import Plot
 from stages.settings.section import load
@@ -17,16 +14,6 @@ from numpy.typing import NDArray
 
 RIGHT, WRONG = "#00794f", "#c8321f"
 CELL_INCHES, LETTER_INCHES = 1.5, 0.06
-
-
-class Predictions(NamedTuple):
-    """Images (n, 784), labels and predicted labels (n,), the predictions' probabilities (n,)."""
-
-    images: NDArray[np.float32]
-    labels: NDArray[np.uint8]
-    predicted: NDArray[np.intp]
-    probability: NDArray[np.float32]
-    classes: list[str]
 
 
 def main() -> None:
@@ -44,20 +31,6 @@ def main() -> None:
         chosen = choose(mistakes, plot, mistakes_seed)
     title = title_of(len(chosen), len(mistakes), len(test.labels))
     draw(test, chosen, plot, title, MISTAKES_PLOT)
-
-
-def read_predictions() -> Predictions:
-    classes = processed.load_classes()
-    images, labels = processed.load("test", len(classes))
-    probabilities = read_npz(PREDICTIONS).get("probabilities")
-    shape = len(labels), len(classes)
-    if probabilities is None or probabilities.dtype != np.float32 or probabilities.shape != shape:
-        raise StageError(f"{PREDICTIONS}: must hold probabilities, float32 of shape {shape}")
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise StageError(f"{PREDICTIONS}: must hold probabilities in [0, 1]")
-    return Predictions(
-        images, labels, probabilities.argmax(axis=1), probabilities.max(axis=1), classes
-    )
 
 
 def choose(rows: NDArray[np.intp], plot: Plot, seed: np.random.SeedSequence) -> NDArray[np.intp]:

@@ -126,7 +126,7 @@ class Clone:
         for name, value in settings.items():
             section, key = name.split(".")
             text, count = re.subn(
-                rf"(^{section}:\n(?:  .*\n)*?  {key}: )[^\n]*",
+                rf"(^{section}:[^\n]*\n(?:  .*\n)*?  {key}: )[^\n]*",
                 rf"\g<1>{value}",
                 text,
                 flags=re.MULTILINE,

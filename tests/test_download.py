@@ -11,7 +11,15 @@ from stages.running.errors import StageError
 import pytest
 
 from tests.hostile import Website, answer
-from tests.support import CLASSES, ROOT, small_dataset
+from tests.support import CLASSES, ROOT, small_dataset, write_small_dataset
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the small data set alone, for which no pipeline has to run."""
+    folder = tmp_path_factory.mktemp("dataset") / "small"
+    write_small_dataset(folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)

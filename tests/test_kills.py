@@ -34,7 +34,7 @@ def test_a_stage_ends_with_its_dvc(
     assert stage
     training.kill()
     training.wait()
-    wait_until(lambda: not stage.is_running())
+    wait_until(lambda: not stage.is_running() or stage.status() == psutil.STATUS_ZOMBIE)
     clone.set(**{"train.epochs": 3})
     assert clone.repro() in (["train"], [])
     assert clone.outputs() == finished.outputs()
@@ -55,7 +55,7 @@ def test_a_second_dvc_is_told_of_the_first(training: "subprocess.Popen[str]", cl
     assert f"(PID {training.pid})" in done.stderr
     mended = clone.run(sys.executable, "-m", "tools.mend", check=False)
     assert mended.returncode == 1
-    assert mended.stderr == f"error: DVC is at work here already, as process {training.pid}\n"
+    assert mended.stderr == f"error: DVC is running here already, as process {training.pid}\n"
     training.send_signal(signal.SIGTERM)
 
 
@@ -74,7 +74,7 @@ def test_what_a_killed_dvc_left_is_mended(
     (clone.root / name).write_text(content)
     assert clone.try_dvc("repro").returncode != 0
     said = clone.run(sys.executable, "-m", "tools.mend").stdout
-    assert said == f"removed {name}, which a DVC that was killed had left behind\n"
+    assert said == f"removed {name}, left behind by a DVC that was killed\n"
     # what code writes is in git, and so not in DVC's cache
     assert clone.repro() == (["code"] if name == "dvc.lock" else [])
     assert clone.outputs() == finished.outputs()

@@ -1,13 +1,11 @@
-"""Pictures of one's own: what they are made into, and what is said of them."""
+"""Pictures of digits: their conversion to MNIST's format, and the messages about them."""
 
 import io
 import re
 import sys
 from pathlib import Path
 
-from stages import predict
-from stages.common.centering import center
-from stages.common.errors import StageError
+from stages.running.errors import StageError
 
 import numpy as np
 import pytest
@@ -15,6 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+
+from tools import predict
+from tools.pictures import center
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -137,10 +138,10 @@ def test_the_command_says_and_draws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = [str(save(picture(100, dark=bool(i % 2)), tmp_path / f"{i}.png")) for i in range(6)]
-    monkeypatch.setattr(sys, "argv", ["predict", *names, "--picture", "seen.png"])
+    monkeypatch.setattr(sys, "argv", ["predict", *names, "--output", "seen.png"])
     predict.main()
     *said, drawn = capsys.readouterr().out.splitlines()
-    assert drawn == "seen.png: what the network saw"
+    assert drawn == "seen.png: the images as the network sees them"
     for name, line in zip(names, said, strict=True):
         assert re.fullmatch(rf"{re.escape(name)}: (\w+ \(\d+\.\d%\)(, |$)){{3}}", line)
     with Image.open("seen.png") as image:

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from tests.support import ROOT, Clone
-from tools import recipe, schema
+from tools import recipe, report, schema
+
+PICTURES = len(report.PICTURES)
 
 PARAMETERS = (ROOT / "params.yaml").read_text()
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -94,13 +96,13 @@ def test_the_report_says_when_nothing_differs(clone: Clone) -> None:
     clone.run(sys.executable, "-m", "tools.report", "HEAD", "--output", "same.html")
     page = (clone.root / "same.html").read_text()
     assert "No parameter differs." in page
-    assert page.count("<figcaption>both</figcaption>") == page.count("<img") == 6
+    assert page.count("<figcaption>both</figcaption>") == page.count("<img") == PICTURES
 
 
 def test_the_report_compares_with_a_revision_without_results(clone: Clone) -> None:
     clone.run(sys.executable, "-m", "tools.report", "HEAD~1")
     page = (clone.root / "report.html").read_text()
-    assert page.count("<figcaption>workspace</figcaption>") == page.count("<img") == 6
+    assert page.count("<figcaption>workspace</figcaption>") == page.count("<img") == PICTURES
     accuracy = json.loads((clone.root / "metrics/test.json").read_bytes())["test"]["accuracy"]
     assert f"<td>test.accuracy</td><td>–</td><td>{accuracy:.6g}</td>" in page
 

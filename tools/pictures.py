@@ -1,7 +1,7 @@
-"""Making of any picture of a digit an image as MNIST's are.
+"""Convert a picture of a digit to MNIST's format.
 
-MNIST's digits were fitted into 20 × 20 pixels, their proportions kept, and placed in 28 × 28 so
-that their centre of mass is in the middle, at pixel 14 counted from 0.
+MNIST's digits were fitted into 20 × 20 pixels with their proportions, and placed in 28 × 28 so that
+their centre of mass is in the middle, at pixel 14 counted from 0.
 Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
 """
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE, DIGIT_SIDE = 28, 20
-INK = 0.2  # of the strongest: fainter is paper, or a trace of compression
-CONTRAST = 0.1  # the least that a digit has, of all that a picture can have
+INK = 0.2  # share of the strongest: below it is paper, or a trace of compression
+CONTRAST = 0.1  # least contrast of a digit, as a share of the largest possible
 
 
 def center(brightness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fit and centre a digit as MNIST's are, light on dark, whatever it was drawn with.
+    """Fit and centre a digit as MNIST's are, light on dark.
 
     Parameters
     ----------
-    brightness : (height, width), in [0, 1]; what its border mostly shows is taken for the paper
+    brightness : (height, width), in [0, 1]; the median of its border is the paper's
 
     Returns
     -------
@@ -33,13 +33,13 @@ def center(brightness: NDArray[np.float32]) -> NDArray[np.float32]:
     digit = crop(ink(brightness))
     scale = DIGIT_SIDE / max(digit.shape)
     height, width = (max(1, round(scale * side)) for side in digit.shape)
-    # Pillow's filters widen as they shrink, and this one stays within [0, 1]
+    # Pillow's filters average when they shrink, and this one stays within [0, 1]
     small = Image.fromarray(digit).resize((width, height), Image.Resampling.BILINEAR)
     return paste_by_mass(np.asarray(small))
 
 
 def ink(brightness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how far each pixel is from the paper, the furthest as 1."""
+    """Return each pixel's distance from the paper, as a share of the largest."""
     border = np.concatenate([*brightness[[0, -1]], *brightness[:, [0, -1]].T])
     distance: NDArray[np.float32] = np.abs(brightness - np.median(border))
     if distance.max() < CONTRAST:

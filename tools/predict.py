@@ -1,6 +1,6 @@
-"""Tell the digits in pictures of your own: PNG or JPEG, any size, dark on light or light on dark.
+"""Predict the digits in your own pictures: PNG or JPEG, dark on light or light on dark.
 
-No stage of the pipeline: it reads the weights that ``train`` has left.
+It reads the weights that the stage ``train`` has written.
 """
 
 import argparse
@@ -8,7 +8,8 @@ import warnings
 from pathlib import Path
 
 from stages.files import processed
-from stages.files.figures import new_figure, save
+from stages.files.figures import literal, new_figure, save
+from stages.files.paths import WEIGHTS
 from stages.files.weights import load_network
 from stages.running.errors import StageError
 from stages.running.runner import run
@@ -21,28 +22,31 @@ from network.loss import softmax
 from tools.pictures import center
 
 PICTURE = Path("predict.png")
-NAMED = 3  # classes, the likeliest first
+NAMED = 3  # most likely classes
 
 
 def main() -> None:
+    """Print the most likely classes of each picture, and draw the images."""
     parser = argparse.ArgumentParser(prog="python -m tools.predict", description=__doc__)
     parser.add_argument("file", nargs="+", type=Path, help="a picture of one digit")
-    parser.add_argument("--picture", type=Path, default=PICTURE, help="what to draw into")
+    parser.add_argument("--output", type=Path, default=PICTURE, help="the picture to draw into")
     arguments = parser.parse_args()
 
     classes = processed.load_classes()
     images = np.stack([read_image(path) for path in arguments.file])
     network = load_network()
+    if (network.sizes[0], network.sizes[-1]) != (images[0].size, len(classes)):
+        raise StageError(f"{WEIGHTS}: must be for 28 × 28 images and {len(classes)} classes")
     probabilities = softmax(network.logits(images.reshape(len(images), -1)))
     summaries = [summarize(row, classes) for row in probabilities]
     for path, summary in zip(arguments.file, summaries, strict=True):
         print(f"{path}: {', '.join(summary)}")
-    draw(images, [summary[0] for summary in summaries], arguments.picture)
-    print(f"{arguments.picture}: what the network saw")
+    draw(images, [summary[0] for summary in summaries], arguments.output)
+    print(f"{arguments.output}: the images as the network sees them")
 
 
 def read_image(path: Path) -> NDArray[np.float32]:
-    """Read a picture and make of it an image as the network knows them: (28, 28)."""
+    """Read a picture and convert it to MNIST's format: (28, 28), in [0, 1]."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -50,14 +54,14 @@ def read_image(path: Path) -> NDArray[np.float32]:
                 return center(brightness(ImageOps.exif_transpose(picture)))
     except UnidentifiedImageError:
         raise StageError(f"{path}: not a PNG or JPEG picture") from None
-    except Exception as error:  # Pillow raises all kinds on the way through a damaged picture
+    except Exception as error:  # Pillow raises errors of many types for a damaged picture
         reason = error.strerror if isinstance(error, OSError) else None
         raise StageError(f"{path}: {reason or error}") from None
 
 
 def brightness(picture: Image.Image) -> NDArray[np.float32]:
-    """Return the brightness (height, width) in [0, 1], what is transparent on white."""
-    if picture.mode.startswith("I"):  # sixteen bits, which a conversion would cut off
+    """Return the brightness (height, width) in [0, 1], with white behind transparent pixels."""
+    if picture.mode.startswith("I"):  # sixteen bits, which a conversion would clip
         return np.asarray(picture, np.float32) / np.float32(2**16 - 1)
     layered = picture.convert("RGBA")
     flat = Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
@@ -65,13 +69,13 @@ def brightness(picture: Image.Image) -> NDArray[np.float32]:
 
 
 def summarize(probabilities: NDArray[np.float32], classes: list[str]) -> list[str]:
-    """Name the likeliest classes with their probabilities."""
-    likeliest = np.argsort(-probabilities, kind="stable")[:NAMED]
-    return [f"{classes[label]} ({probabilities[label]:.1%})" for label in likeliest]
+    """Return the most likely classes with their probabilities."""
+    order = np.argsort(-probabilities, kind="stable")[:NAMED]
+    return [f"{classes[label]} ({probabilities[label]:.1%})" for label in order]
 
 
 def draw(images: NDArray[np.float32], titles: list[str], path: Path) -> None:
-    """Draw each image as the network saw it, under what it took it for."""
+    """Draw each image as the network sees it, with the most likely class above."""
     columns = min(5, len(images))
     rows = -(-len(images) // columns)
     figure = new_figure(1.5 * columns, 1.7 * rows)
@@ -81,7 +85,7 @@ def draw(images: NDArray[np.float32], titles: list[str], path: Path) -> None:
     for axes, image, title in zip(grid, images, titles, strict=False):
         axes.set_axis_on()
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
-        axes.set(title=title, xticks=[], yticks=[])
+        axes.set(title=literal(title), xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
     save(figure, path)
 

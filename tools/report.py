@@ -13,6 +13,7 @@ from string import Template
 from typing import Any
 
 from stages.files.paths import (
+    AUGMENTED_PLOT,
     CONFUSION_PLOT,
     LOSS_PLOT,
     MISTAKES_PLOT,
@@ -35,6 +36,7 @@ PICTURES = {
     PREDICTIONS_PLOT: "Predictions",
     MISTAKES_PLOT: "Mistakes",
     WEIGHTS_PLOT: "Weights of the first layer",
+    AUGMENTED_PLOT: "Deformed training images",
 }
 
 Figures = dict[str, Any]

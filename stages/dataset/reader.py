@@ -1,9 +1,10 @@
-"""Read one file from a source, as a program whose limits the kernel keeps.
+"""Read files from a source, as a program whose limits the kernel keeps.
 
-``sources`` runs it: standard input is a ``Job`` in JSON, standard output becomes the content of the
-file, decompressed, or standard error the reason why not. Whatever a server, an archive or npm
-does, the process ends: its memory is limited (RLIMIT_DATA), so are the files it may write
-(RLIMIT_FSIZE) and the bytes it receives, and a timer kills it, which nothing but content extends.
+``sources`` runs it: standard input is a list of ``Job`` in JSON, standard output becomes the
+content of the files, decompressed, or standard error the reason why not. Whatever a server, an
+archive or npm does, the process ends: its memory is limited (RLIMIT_DATA), so are the files that it
+may write (RLIMIT_FSIZE) and the bytes that it receives, and a timer kills it, which nothing but
+content extends.
 
 It imports nothing of the project, so that it can be run by its path, from any folder.
 """
@@ -48,7 +49,7 @@ RETRY = Retry(
 NPM_PACK = (
     *("npm", "pack", "--ignore-scripts", "--loglevel=error", "--fetch-timeout=10000"),
     *("--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=500"),
-    "--",
+    *("--pack-destination=.", "--"),
 )
 
 
@@ -70,8 +71,8 @@ class Limits(NamedTuple):
 
     Attributes
     ----------
-    seconds : time until the process is killed
-    bytes_per_second : of content; each so many extend the time by a second
+    seconds : time after which the process is killed
+    bytes_per_second : of content; so many extend the time by a second
     npm_seconds : time in which npm must have fetched a package
     overhead : bytes that a server may send beyond the file's length, redirects and headers included
     memory : bytes that the process may take, and the longest file that npm may write
@@ -94,16 +95,16 @@ class Job(NamedTuple):
 
 
 def read(job: Job) -> Iterator[bytes]:
-    """Give the content of a file block by block, decompressed.
+    """Give the content of a file in blocks, the last of them when it is known to be the last.
 
     Raises
     ------
     SourceError
-        whatever goes wrong
+        whatever goes wrong, another length included
     """
     try:
         with _opened(job) as stream:
-            yield from _decompressed(stream)
+            yield from _of_length(job.size, _decompressed(stream))
     except SourceError:
         raise
     except MemoryError:
@@ -130,6 +131,19 @@ def _decompressed(stream: io.BufferedReader) -> Iterator[bytes]:
         raise SourceError(f"neither gzip nor IDX, begins with {head!r}")
     while block := content.read(BLOCK_BYTES):
         yield block
+
+
+def _of_length(expected: int, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    size, held = 0, b""
+    for block in blocks:
+        size += len(block)
+        if size > expected:
+            raise SourceError(f"longer than {expected} bytes")
+        yield held
+        held = block
+    if size < expected:
+        raise SourceError(f"ends after {size} of {expected} bytes")
+    yield held
 
 
 @contextmanager
@@ -255,29 +269,30 @@ def limit(seconds: float, memory: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def main() -> None:
-    """Write the content of the file, or become npm, which fetches its package into this folder."""
-    source, name, size, limits = json.load(sys.stdin)
-    job = Job(source, name, size, Limits(*limits))
-    try:
-        if job.name:
-            limit(job.limits.seconds, job.limits.memory)
-            write(job)
-        else:
-            limit(job.limits.npm_seconds, job.limits.memory)
-            os.execvp(NPM_PACK[0], (*NPM_PACK, job.source))  # noqa: S606
-    except SourceError as error:
-        sys.exit(str(error))
-    except FileNotFoundError:
-        sys.exit("needs the program npm, which is not installed")
-
-
 def write(job: Job) -> None:
-    """Write the content of the file, and extend the time for it."""
+    """Write the content of a file to standard output, and extend the time for it."""
     for block in read(job):
         sys.stdout.buffer.write(block)
         left, _ = signal.getitimer(signal.ITIMER_REAL)
         signal.setitimer(signal.ITIMER_REAL, left + len(block) / job.limits.bytes_per_second)
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Write the content of each file, or become npm, which writes a package into this folder."""
+    for source, name, size, values in json.load(sys.stdin):
+        limits = Limits(*values)
+        try:
+            if name:
+                limit(limits.seconds, limits.memory)
+                write(Job(source, name, size, limits))
+            else:
+                limit(limits.npm_seconds, limits.memory)
+                os.execvp(NPM_PACK[0], (*NPM_PACK, source))  # noqa: S606
+        except SourceError as error:
+            sys.exit(str(error))
+        except FileNotFoundError:
+            sys.exit("needs the program npm, which is not installed")
 
 
 if __name__ == "__main__":

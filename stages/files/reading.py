@@ -22,9 +22,11 @@ def expecting(path: Path, kind: str) -> Iterator[None]:
     """Turn every error of the block into ``StageError``: the file is not of that kind."""
     try:
         yield
-    except (StageError, OSError, MemoryError):
+    except (StageError, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.filename:
+            raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise StageError(f"{path}: not {kind}: {reason[:200]}") from None
 

@@ -1,19 +1,16 @@
 """The weights that ``train`` writes, from which the network is rebuilt."""
 
+from stages.files.npz import write_npz
 from stages.files.paths import WEIGHTS
 from stages.files.reading import read_npz
-from stages.files.writing import replacing
 from stages.running.errors import StageError
-
-import numpy as np
 
 from network.model import Network
 
 
 def save_network(network: Network) -> None:
     """Write the network's weights and biases."""
-    with replacing(WEIGHTS) as file:
-        np.savez(file, allow_pickle=False, **network.state_dict())
+    write_npz(WEIGHTS, network.state_dict())
 
 
 def load_network() -> Network:

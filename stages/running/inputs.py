@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_PARTS: dict[str, tuple[object, Callable[[], object]]] = {}
+_PARTS: dict[str, list[tuple[object, Callable[[], object]]]] = {}
 
 
 def use_part(path: Path, value: object, read: Callable[[], object]) -> None:
-    """Compare only a part of a file: its value, and a function that reads it again."""
-    _PARTS[str(path)] = value, read
+    """Compare only parts of a file: the value of one, and a function that reads it again."""
+    _PARTS.setdefault(str(path), []).append((value, read))
 
 
 class Version(NamedTuple):
@@ -44,7 +44,11 @@ class Inputs:
     def changed(self) -> list[str]:
         """Return the files that were written, replaced or removed since they were opened."""
         saved = [path for path, version in self._read.items() if _version(path) != version]
-        return sorted(path for path in saved if path not in _PARTS or _is_other(*_PARTS[path]))
+        return sorted(
+            path
+            for path in saved
+            if path not in _PARTS or any(_is_other(*part) for part in _PARTS[path])
+        )
 
     def _listen(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":

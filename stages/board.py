@@ -1,0 +1,91 @@
+"""Write the drawing board: one page that shows the network at work on what one draws."""
+
+import json
+import re
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+from stages.files.paths import BOARD, WEIGHTS
+from stages.files.predictions import Predictions, read_predictions
+from stages.files.weights import load_network
+from stages.files.writing import replacing
+from stages.running.errors import StageError
+from stages.running.runner import run
+
+import numpy as np
+from numpy.typing import NDArray
+
+from network.model import Network
+
+TEMPLATE = Path("board/page.html")
+PARTS = re.compile(r'<link rel="stylesheet" href="(.+)">|<script src="(.+)"></script>')
+SAMPLES = 12  # of the test images predicted right, and as many of the mistakes
+PIXELS = 28 * 28
+
+
+def main() -> None:
+    test = read_predictions()
+    network = load_network()
+    if (network.sizes[0], network.sizes[-1]) != (PIXELS, len(test.classes)):
+        raise StageError(f"{WEIGHTS}: must be for {PIXELS} pixels and {len(test.classes)} classes")
+    page = render(network, test)
+    with replacing(BOARD) as file:
+        file.write(page.encode())
+    print(f"{BOARD}: {len(page) / 1e6:.1f} MB")
+
+
+def render(network: Network, test: Predictions) -> str:
+    """Return the page, with its style, its scripts and its data inside."""
+    page = PARTS.sub(inline, TEMPLATE.read_text("utf-8"))
+    # no name of a class can end the element that holds the data
+    data = json.dumps(content(network, test), ensure_ascii=False).replace("<", r"\u003c")
+    return page.replace("{}", data)
+
+
+def inline(part: re.Match[str]) -> str:
+    """Return the element that holds what an element of the template refers to."""
+    style, script = part.groups()
+    text = (TEMPLATE.parent / (style or script)).read_text("utf-8")
+    return f"<style>\n{text}</style>" if style else f"<script>\n{text}</script>"
+
+
+def content(network: Network, test: Predictions) -> dict[str, Any]:
+    """Return what the page shows; arrays as base64, those of numbers little-endian float32."""
+    state = network.state_dict()
+    right = test.predicted == test.labels
+    return {
+        "classes": test.classes,
+        "layers": [
+            {"weights": encode(state[f"W{k}"], "<f4"), "bias": encode(state[f"b{k}"], "<f4")}
+            for k in range(1, len(network.sizes))
+        ],
+        "images": len(right),
+        "right": int(right.sum()),
+        "samples": [
+            {
+                "pixels": encode(np.rint(test.images[row] * 255), "u1"),
+                "label": int(test.labels[row]),
+                "predicted": int(test.predicted[row]),
+            }
+            for row in choose(test, right)
+        ],
+    }
+
+
+def choose(test: Predictions, right: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Choose the first image of each class that is predicted right, and the surest mistakes."""
+    rows = np.flatnonzero(right)
+    _, first = np.unique(test.labels[rows], return_index=True)
+    mistakes = np.flatnonzero(~right)
+    surest = mistakes[np.argsort(-test.probability[mistakes], kind="stable")]
+    return np.concatenate([rows[first][:SAMPLES], surest[:SAMPLES]])
+
+
+def encode(array: NDArray[Any], dtype: str) -> str:
+    """Return the elements, row after row, as base64."""
+    return b64encode(array.astype(dtype).tobytes()).decode()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,250 @@
+"""The drawing board in a real browser: ``make test-browser``, after the pipeline has run."""
+
+import base64
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from stages import board
+from stages.files.predictions import Predictions, read_predictions
+from stages.files.weights import load_network
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from network.loss import softmax
+from network.model import Network
+from tools.predict import read_image
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--disable-gpu", "--disable-quic", "--disable-sync", "--disable-component-update"]
+FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker"]
+
+# points of strokes, in shares of the drawing area
+DIGITS = {
+    "1": [[(0.5, 0.15), (0.48, 0.85)]],
+    "2": [[(0.3, 0.3), (0.4, 0.18), (0.6, 0.18), (0.68, 0.35), (0.3, 0.8), (0.74, 0.8)]],
+    "4": [[(0.35, 0.2), (0.28, 0.52), (0.72, 0.5)], [(0.64, 0.18), (0.6, 0.85)]],
+    "7": [[(0.28, 0.2), (0.72, 0.2), (0.45, 0.85)]],
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    assert path, f"needs one of {', '.join(NAMES)}: apt-get install chromium"
+    with sync_playwright() as playwright:
+        # Chromium's sandbox needs what a container does not have
+        launch = playwright.chromium.launch
+        with launch(executable_path=path, args=FLAGS, chromium_sandbox=False) as browser:
+            yield browser
+
+
+@pytest.fixture(autouse=True)
+def _project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """The board of the pipeline's network."""
+    with browser.new_context(has_touch=True) as context:
+        yield from opened(context.new_page(), ROOT / "plots/board.html")
+
+
+def opened(page: Page, path: Path) -> Iterator[Page]:
+    """Open a page, and check in the end that it has loaded nothing and reported nothing."""
+    requests, messages = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.goto(path.as_uri())
+    yield page
+    assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
+    assert messages == []
+
+
+def draw(page: Page, strokes: Sequence[Sequence[tuple[float, float]]]) -> None:
+    """Draw with the mouse."""
+    page.locator("#board").scroll_into_view_if_needed()
+    for stroke in strokes:
+        points = [place(page, point) for point in stroke]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point, steps=6)
+        page.mouse.up()
+    settle(page)
+
+
+def place(page: Page, point: tuple[float, float]) -> tuple[float, float]:
+    box = page.locator("#board").bounding_box()
+    assert box
+    return box["x"] + point[0] * box["width"], box["y"] + point[1] * box["height"]
+
+
+def settle(page: Page) -> None:
+    """Wait for two frames: the answer, and what is said of it."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def shown(page: Page) -> NDArray[np.float64]:
+    """The probabilities, from the lengths of the bars."""
+    script = "rows => rows.map((row) => Number(row.style.getPropertyValue('--p')))"
+    return np.array(page.eval_on_selector_all(".class", script))
+
+
+def expected(page: Page, network: Network, path: Path) -> Any:
+    """The probabilities that the tools give for what is drawn, saved as a PNG file."""
+    url = page.evaluate("document.querySelector('#board').toDataURL()")
+    path.write_bytes(base64.b64decode(url.partition(",")[2]))
+    return softmax(network.logits(read_image(path).reshape(1, -1)))[0]
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+def test_a_digit_is_read_as_python_reads_it(digit: str, page: Page, tmp_path: Path) -> None:
+    draw(page, DIGITS[digit])
+    p = expected(page, load_network(), tmp_path / "drawn.png")
+    np.testing.assert_allclose(shown(page), p, atol=1e-3)
+    assert page.inner_text("#answer strong") == str(p.argmax()) == digit
+    assert page.inner_text("#status").startswith(f"Most likely {digit}, ")
+
+
+@pytest.mark.parametrize("hidden", [[], [1], [30, 7, 20, 5]])
+def test_any_depth_and_any_classes(hidden: list[int], browser: Browser, tmp_path: Path) -> None:
+    network = Network([784, *hidden, len(FASHION)])
+    network.initialize(np.random.default_rng(0))
+    x, labels = read_predictions().images[:99], np.arange(99, dtype=np.uint8) % len(FASHION)
+    z = network.logits(x)
+    test = Predictions(x, labels, z.argmax(axis=1), softmax(z).max(axis=1), FASHION)
+    (tmp_path / "board.html").write_text(board.render(network, test), "utf-8")
+    for page in opened(browser.new_page(), tmp_path / "board.html"):
+        draw(page, DIGITS["4"])
+        p = expected(page, network, tmp_path / "drawn.png")
+        np.testing.assert_allclose(shown(page), p, atol=1e-3)
+        assert page.inner_text("#answer strong") == FASHION[p.argmax()]
+        assert page.locator(".units").count() == len(hidden)
+        for unit in page.locator(".units").all():
+            unit.hover()
+            assert page.inner_text("#unit-title").startswith("Unit ")
+        page.close()
+
+
+@pytest.mark.parametrize("kind", ["touch", "pen"])
+def test_a_finger_and_a_pen_draw_like_the_mouse(kind: str, page: Page) -> None:
+    page.set_viewport_size({"width": 400, "height": 500})
+    draw(page, DIGITS["7"])
+    by_mouse = shown(page)
+    page.click("#clear")
+    page.evaluate("window.scrollTo(0, 60)")
+
+    session = page.context.new_cdp_session(page)
+    path = np.concatenate([np.linspace(*ends, 7) for ends in pairwise(DIGITS["7"][0])])
+    for step, point in enumerate([*path.tolist(), None]):
+        x, y = place(page, point) if point else (0, 0)
+        if kind == "touch":
+            name = "touchEnd" if not point else "touchMove" if step else "touchStart"
+            points = [{"x": x, "y": y}] if point else []
+            session.send("Input.dispatchTouchEvent", {"type": name, "touchPoints": points})
+        else:
+            name = "mouseReleased" if not point else "mouseMoved" if step else "mousePressed"
+            pen = {"type": name, "x": x, "y": y, "pointerType": "pen", "button": "left"}
+            session.send("Input.dispatchMouseEvent", {**pen, "buttons": 1, "clickCount": 1})
+    settle(page)
+    np.testing.assert_allclose(shown(page), by_mouse, atol=0.02)
+    assert page.evaluate("window.scrollY") == 60
+
+
+def test_strokes_are_undone_and_cleared(page: Page) -> None:
+    assert page.locator("#undo").is_disabled()
+    draw(page, DIGITS["4"][:1])
+    first = shown(page)
+    draw(page, DIGITS["4"][1:])
+    second = shown(page)
+    page.keyboard.press("Control+z")
+    settle(page)
+    np.testing.assert_array_equal(shown(page), first)
+    draw(page, DIGITS["4"][1:])
+    page.click("#clear")
+    settle(page)
+    assert page.inner_text("#status") == "No answer: nothing drawn yet."
+    assert not shown(page).any()
+    page.click("#undo")
+    settle(page)
+    np.testing.assert_array_equal(shown(page), second)
+
+
+def test_the_keyboard_draws_and_explores(page: Page) -> None:
+    page.keyboard.press("Tab")  # to the link
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "board"
+    for _ in range(9):
+        page.keyboard.press("ArrowUp")
+    for _ in range(18):
+        page.keyboard.press("Shift+ArrowDown")
+    settle(page)
+    assert page.inner_text("#status").startswith("Most likely 1, ")
+    page.keyboard.press("Backspace")
+    settle(page)
+    assert page.inner_text("#status") == "No answer: nothing drawn yet."
+
+    page.focus(".units")
+    page.keyboard.press("End")
+    units = len(load_network().state_dict()["b1"])
+    assert page.inner_text("#unit-title") == f"Unit {units} of layer 1"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.inner_text("#unit-title") == f"Unit {units - 1} of layer 1"
+    assert page.get_attribute(".units", "aria-valuenow") == str(units - 1)
+
+
+def test_a_test_image_is_shown_as_it_is(page: Page) -> None:
+    samples = board.content(load_network(), read_predictions())["samples"]
+    for button, sample in zip(page.locator(".sample").all(), samples, strict=True):
+        button.click()
+        settle(page)
+        x = np.frombuffer(base64.b64decode(sample["pixels"]), np.uint8) / 255
+        np.testing.assert_allclose(
+            shown(page), softmax(load_network().logits(x[None]))[0], atol=1e-3
+        )
+        assert shown(page).argmax() == sample["predicted"]
+    draw(page, DIGITS["1"])
+    assert page.inner_text("#answer strong") == "1"
+
+
+# Of every text, and its contrast with the nearest background below it: WCAG 2, 1.4.3.
+CONTRASTS = """() => {
+  const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+  const luminance = (color) => numbers(color).slice(0, 3).map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const text = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    if (!text || !element.checkVisibility() || element.id === "hint" || element.disabled) continue;
+    let below = element;
+    while (numbers(getComputedStyle(below).backgroundColor)[3] === 0) below = below.parentElement;
+    const both = [getComputedStyle(element).color, getComputedStyle(below).backgroundColor];
+    const [dark, light] = both.map(luminance).sort((a, b) => a - b);
+    found.push([element.textContent, (light + 0.05) / (dark + 0.05)]);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 768, 1200, 1600])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_fits_and_is_readable(width: int, theme: Any, page: Page) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size(ViewportSize(width=width, height=900))
+    draw(page, DIGITS["2"])
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 50
+    assert [each for each in contrasts if each[1] < 4.5] == []

@@ -1,0 +1,213 @@
+"""The drawing board: its page, and its JavaScript against the functions that it repeats."""
+
+import base64
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from stages import board
+from stages.files.predictions import read_predictions
+from stages.running.errors import StageError
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+from py_mini_racer import MiniRacer
+
+from network.loss import softmax
+from network.model import Network
+from tools.pictures import center
+from tools.predict import brightness
+
+ROOT = Path(__file__).resolve().parents[1]
+CLASSES = ["Ankle boot", "</script>", "$x$ & {}"]
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def call() -> Iterator[Call]:
+    """Evaluates JavaScript in which the values are constants, arrays as Float32Array."""
+    with closing(MiniRacer()) as engine:
+        for script in ("network.js", "preparation.js"):
+            engine.eval((ROOT / "board" / script).read_text("utf-8"))
+        # an error is its message
+        engine.eval(
+            "const attempt = (f) => { try { return f(); } catch (e) { return e.message; } }"
+        )
+
+        def evaluate(expression: str, **values: Any) -> Any:
+            constants = "".join(
+                f"const {name} = {to_script(value)};" for name, value in values.items()
+            )
+            plain = "(_, v) => ArrayBuffer.isView(v) ? Array.from(v) : v"
+            result = f"JSON.stringify(attempt(() => {expression}), {plain})"
+            return json.loads(str(engine.eval(f"{{{constants} {result}}}")))
+
+        yield evaluate
+
+
+def to_script(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"Float32Array.from({value.ravel().tolist()})"
+    if isinstance(value, Network):
+        state = value.state_dict()
+        layers = (
+            f"{{weights: {to_script(state[f'W{k}'])}, bias: {to_script(state[f'b{k}'])}}}"
+            for k in range(1, len(value.sizes))
+        )
+        return f"[{', '.join(layers)}]"
+    return json.dumps(value)
+
+
+def random_network(sizes: Sequence[int], seed: int) -> Network:
+    network, generator = Network(sizes), np.random.default_rng(seed)
+    network.initialize(generator)
+    for name, array in network.state_dict().items():
+        if name.startswith("b"):
+            array[:] = generator.normal(0, 0.5, array.shape)
+    return network
+
+
+networks = st.builds(
+    random_network, st.lists(st.integers(1, 9), min_size=2, max_size=6), st.integers(0, 999)
+)
+
+
+@given(network=networks, seed=st.integers(0, 999))
+def test_the_forward_pass_is_the_networks(call: Call, network: Network, seed: int) -> None:
+    x = np.random.default_rng(seed).random(network.sizes[0], np.float32).round(1)
+    sums = call("forward(network, x)", network=network, x=x)
+    logits = network.logits(x[None])
+    assert [len(y) for y in sums] == list(network.sizes[1:])
+    np.testing.assert_allclose(sums[-1:], logits, rtol=1e-4, atol=1e-5)
+    p = call("softmax(z)", z=logits)
+    np.testing.assert_allclose(p, softmax(logits)[0], rtol=1e-4, atol=1e-6)
+
+
+@given(network=networks, data=st.data())
+def test_the_gradient_is_the_difference_quotient(
+    call: Call, network: Network, data: st.DataObject
+) -> None:
+    depth = data.draw(st.integers(0, len(network.sizes) - 2))
+    unit = data.draw(st.integers(0, network.sizes[depth + 1] - 1))
+    x = np.random.default_rng(data.draw(st.integers(0, 999))).random(network.sizes[0])
+    ours = call(
+        "gradient(network, forward(network, x), depth, unit)",
+        network=network,
+        x=x,
+        depth=depth,
+        unit=unit,
+    )
+    upper = Network(network.sizes[: depth + 2], dtype=np.float64)
+    for name, array in upper.state_dict().items():
+        array[:] = network.state_dict()[name]
+    step = 1e-7 * np.eye(len(x))
+    quotient = (upper.logits(x + step) - upper.logits(x - step))[:, unit] / 2e-7
+    np.testing.assert_allclose(ours, quotient, rtol=1e-3, atol=1e-4)
+
+
+points = st.tuples(st.integers(-5, 99), st.integers(-5, 99))
+strokes = st.lists(
+    st.tuples(st.integers(1, 20), st.lists(points, min_size=2, max_size=5)), max_size=3
+)
+
+
+@given(
+    width=st.integers(20, 99), height=st.integers(20, 99), strokes=strokes, inverted=st.booleans()
+)
+def test_a_drawing_is_prepared_as_tools_predict_does(
+    call: Call,
+    width: int,
+    height: int,
+    strokes: list[tuple[int, list[tuple[int, int]]]],
+    inverted: bool,
+) -> None:
+    paper, pen = (0, 255) if inverted else (255, 0)
+    canvas = Image.new("L", (4 * width, 4 * height), paper)
+    for thickness, line in strokes:
+        large = [(4 * x, 4 * y) for x, y in line]
+        ImageDraw.Draw(canvas).line(large, pen, 4 * thickness, joint="curve")
+    drawing = canvas.reduce(4)  # with the soft edges that a browser draws
+    ours = call(
+        "prepare(bytes, width, height)", bytes=np.asarray(drawing), width=width, height=height
+    )
+    if isinstance(ours, str):  # the message of an error
+        with pytest.raises(ValueError, match=f"^{ours}$"):
+            center(brightness(drawing))
+    else:
+        np.testing.assert_allclose(ours, center(brightness(drawing)).ravel(), atol=1e-5)
+
+
+@pytest.fixture
+def _workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay out the files that the stage reads."""
+    generator = np.random.default_rng(0)
+    images = np.float32(generator.integers(0, 256, (40, 784)) / 255)
+    labels = (np.arange(40) % 3).astype(np.uint8)
+    probabilities = np.float32(generator.dirichlet([1, 1, 1], 40))
+    shutil.copytree(ROOT / "board", tmp_path / "board")
+    (tmp_path / "data/processed").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    Path("data/processed/classes.json").write_text(json.dumps(CLASSES))
+    np.save("data/processed/test_images.npy", images)
+    np.save("data/processed/test_labels.npy", labels)
+    np.savez("data/predictions.npz", probabilities=probabilities, labels=labels)
+    save(random_network([784, 5, 4, 3], 0))
+
+
+def save(network: Network) -> None:
+    np.savez("data/weights.npz", **network.state_dict())  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("_workspace")
+def test_the_page_holds_all_that_it_shows() -> None:
+    board.main()
+    page = Path("plots/board.html").read_text("utf-8")
+    assert not re.findall(r'<link rel="style|<script src|url\(|@import|https?:', page)
+    for script in Path("board").glob("*.js"):
+        assert f"<script>\n{script.read_text('utf-8')}</script>" in page
+
+    (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    data = json.loads(text)
+    assert data["classes"] == CLASSES
+    arrays = [
+        np.frombuffer(base64.b64decode(layer[name]), "<f4")
+        for layer in data["layers"]
+        for name in ("weights", "bias")
+    ]
+    expected = random_network([784, 5, 4, 3], 0).state_dict().values()
+    for array, own in zip(arrays, expected, strict=True):
+        np.testing.assert_array_equal(array, own.ravel())
+
+
+@pytest.mark.usefixtures("_workspace")
+def test_the_samples_are_of_each_class_and_the_surest_mistakes() -> None:
+    samples = board.content(random_network([784, 3], 0), read_predictions())["samples"]
+    assert [each["label"] for each in samples[:3]] == [0, 1, 2]
+    assert all(each["label"] == each["predicted"] for each in samples[:3])
+    assert len(samples[3:]) == board.SAMPLES
+    assert all(each["label"] != each["predicted"] for each in samples[3:])
+    pixels = [np.frombuffer(base64.b64decode(each["pixels"]), np.uint8) for each in samples]
+    images = np.load("data/processed/test_images.npy")
+    rows = [np.flatnonzero((images == np.float32(row / 255)).all(axis=1)) for row in pixels]
+    with np.load("data/predictions.npz") as predictions:
+        p, labels = predictions["probabilities"], predictions["labels"]
+    wrong = p.argmax(axis=1) != labels
+    sure = p.max(axis=1)[np.concatenate(rows[3:])]
+    np.testing.assert_array_equal(sure, np.sort(p.max(axis=1)[wrong])[::-1][: board.SAMPLES])
+
+
+@pytest.mark.parametrize("sizes", [[783, 3], [784, 4]])
+@pytest.mark.usefixtures("_workspace")
+def test_weights_for_other_images_or_classes_are_refused(sizes: list[int]) -> None:
+    save(random_network(sizes, 0))
+    with pytest.raises(StageError, match=r"^data/weights\.npz: must be for 784 pixels and 3 cl"):
+        board.main()
+    assert not Path("plots/board.html").exists()
