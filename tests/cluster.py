@@ -51,8 +51,8 @@ class Slurm:
     def __init__(self, folder: Path) -> None:
         path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
         self._programs = {name: shutil.which(name, path=path) for name in (*DAEMONS, "sbatch")}
-        if missing := [name for name, program in self._programs.items() if not program]:
-            pytest.skip(f"{', '.join(missing)} not found: apt-get install slurm-wlm munge")
+        missing = [name for name, program in self._programs.items() if not program]
+        assert not missing, f"needs {', '.join(missing)}: apt-get install slurm-wlm munge"
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         (folder / "state").mkdir()
