@@ -7,6 +7,8 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # With it Python would not find the project's modules.
 unexport PYTHONSAFEPATH
+# With it every process would compile what it imports anew, because uv compiles nothing.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: repro install test test-peers test-browser test-cluster check format lock bench soak fuzz \
 	incomplete

@@ -24,6 +24,7 @@ def main() -> None:
     confidence, samples = [each.confidence for each in bins], [each.samples for each in bins]
     lower.stem(confidence, samples, linefmt=COLOR, basefmt=" ")
     lower.set(xlabel="confidence", ylabel="test images", yscale="log")
+    lower.yaxis.set_major_formatter("{x:,.0f}")
     save(figure, RELIABILITY_PLOT)
 
 

@@ -13,13 +13,23 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
-from tests.support import Clone, small_dataset, write_small_dataset
+from tests.support import TRACING, Clone, prepare, small_dataset
+
+# Fixtures of tests that start DVC or make.
+SLOW = {"clone", "fresh", "project"}
 
 # how long an example takes depends on the machine
 hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark the slow tests: ``pytest -m "not slow"`` runs the others."""
+    for item in items:
+        if SLOW.intersection(item.fixturenames):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,6 +39,8 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE"):
             patch.setenv(f"DVC_{name}_DIR", str(tmp_path_factory.mktemp(name.lower())))
+        for name in TRACING:  # it would double the time of each process that a test starts
+            patch.delenv(name)
         yield
 
 
@@ -47,13 +59,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = folder / "shared"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            folder.mkdir()
-            write_small_dataset(folder / "small")
-            (folder / "fresh").mkdir()
-            fresh = Clone.create(folder / "fresh", folder / "small")
-            finished = fresh.copy(folder / "finished")
-            (folder / "stages").write_text(" ".join(finished.repro()))
-            finished.commit("results")
+            prepare(folder)
     return folder
 
 

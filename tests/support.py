@@ -28,6 +28,9 @@ TRAIN_SIZE, TEST_SIZE, VALIDATION_SIZE = 600, 200, 100
 
 LONGEST_WAIT = 600  # seconds
 
+# What lets coverage trace a process that is started: `Clone.run` does, DVC's stages need not.
+TRACING = {name: os.environ[name] for name in ["COVERAGE_PROCESS_CONFIG"] if name in os.environ}
+
 SETTINGS = {
     "download.dataset": "small",
     "preprocess.validation_size": VALIDATION_SIZE,
@@ -196,6 +199,17 @@ class Clone:
         wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > count)
 
 
+def prepare(folder: Path) -> None:
+    """Write the data set, a clone in which nothing has run, and one in which all stages have."""
+    folder.mkdir()
+    write_small_dataset(folder / "small")
+    (folder / "fresh").mkdir()
+    fresh = Clone.create(folder / "fresh", folder / "small")
+    finished = fresh.copy(folder / "finished")
+    (folder / "stages").write_text(" ".join(stages_run(finished.run("dvc", "repro").stdout)))
+    finished.commit("results")
+
+
 def stages_run(said: str) -> list[str]:
     """Return the stages that ``dvc repro`` says it has run."""
     return re.findall(r"^Running stage '(\w+)'", said, flags=re.MULTILINE)
@@ -210,7 +224,10 @@ def wait_until(condition: Callable[[], object], pause: float = 0.02) -> None:
 
 
 def _run(*command: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    environment = os.environ | TRACING
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.package_index import Index, installed_wheel, wheel
+from tests.support import ROOT, TRACING
 from tools.install import parse_settings, uv_environment
 
-ROOT = Path(__file__).resolve().parents[1]
 LOCKS = {
     "pipeline": ["alpha"],
     "compute": ["beta"],
@@ -58,6 +58,7 @@ class Project:
             "PATH": os.environ["PATH"],
             "PIP_CONFIG_FILE": os.devnull,
             "UV_CACHE_DIR": str(cache),
+            **TRACING,
         }
         (root / "tools").mkdir(parents=True)
         (root / "requirements").mkdir()

@@ -101,6 +101,16 @@ def test_weights_are_drawn_of_any_number_of_units(
 
 
 @pytest.mark.usefixtures("workspace")
+def test_pictures_are_drawn_without_a_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["plot_loss"])
+    for stage in (plot_confusion, plot_loss, plot_predictions, plot_reliability, plot_weights):
+        stage.main()
+    assert not caplog.messages
+
+
+@pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize(
     ("stage", "path", "content", "message"),
     [

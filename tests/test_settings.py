@@ -121,7 +121,7 @@ def test_all_that_is_wrong_is_said_in_one_go() -> None:
         ("train: !!python/name:os.system", "line 1, column 8: not valid YAML: could not"),
         ("\0", "not valid YAML: "),
         ("train: " + "9" * 5000, "not valid YAML: Exceeds the limit"),
-        ("[" * 5000, "not valid YAML: maximum recursion depth exceeded"),
+        ("[" * 1000, "not valid YAML: maximum recursion depth exceeded"),
         ("a: 1\n---\nb: 1\n", "line 2, column 1: not valid YAML: but found another document"),
         ("train: !!bool x", "not valid YAML: "),
         ("train: !!timestamp x", "line 1, column 8: not valid YAML: "),
