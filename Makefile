@@ -45,7 +45,7 @@ soak: .venv/dev.installed
 # Feeds the readers with what a coverage-guided fuzzer thinks up: make fuzz SECONDS=10
 SECONDS ?= 300
 fuzz: .venv/fuzz.installed
-	for reader in http npm idx parameters weights npy csv; do \
+	for reader in http npm idx parameters weights npy csv pictures; do \
 		$(BIN)/python -m tests.fuzz $$reader -max_total_time=$(SECONDS) || exit; done
 
 # The drawing board in the Chromium or Chrome that is installed.

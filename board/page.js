@@ -17,6 +17,10 @@ const SAMPLES = DATA.samples.map(({ pixels, label, predicted }) => ({
   predicted,
 }));
 const LAST = NETWORK.length - 1;
+const PREPARED = {
+  centred: "The drawing, fitted into 20 × 20 pixels, its centre of mass in the middle.",
+  framed: "The drawing, fitted into 28 × 28 pixels, light on dark.",
+};
 
 const board = element("board");
 const SIDE = board.width;
@@ -163,11 +167,11 @@ function images() {
   if (!drawing.strokes.length) return [];
   try {
     const { data } = ink.getImageData(0, 0, SIDE, SIDE);
-    const brightness = new Uint8Array(SIDE * SIDE);
-    for (let i = 0; i < brightness.length; i++) brightness[i] = data[4 * i]; // red, as the others
-    return [prepare(brightness, SIDE, SIDE)];
+    const values = new Uint8Array(SIDE * SIDE);
+    for (let i = 0; i < values.length; i++) values[i] = data[4 * i]; // red, as the others
+    return PREPARATIONS[DATA.preparation]({ values, width: SIDE, height: SIDE });
   } catch (error) {
-    refusal = `it ${error.message}`;
+    refusal = error.message;
     return [];
   }
 }
@@ -356,7 +360,7 @@ function render() {
   paint(element("image"), seen?.x ?? new Float32Array(784), colors.ink, 0);
   element("prepared").textContent = drawing.sample
     ? "The test image as it is."
-    : "The drawing, fitted into 20 × 20 pixels, its centre of mass in the middle.";
+    : PREPARED[DATA.preparation];
   renderLayers(chosen);
   renderClasses(order, chosen);
   renderUnit(chosen);

@@ -1,9 +1,12 @@
 """The data sets that ``download.dataset`` can name: a new one is one more entry in the table."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from stages.files.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+
+Preparation = Literal["centred", "framed"]
 
 
 class RawFile(NamedTuple):
@@ -17,12 +20,14 @@ class Dataset(NamedTuple):
     """A data set in the four IDX files of MNIST, its images 28 × 28.
 
     ``classes`` names the labels 0, 1, …; ``mirrors`` are sources as ``download.source`` takes
-    them, tried in order.
+    them, tried in order. ``preparation`` says how a picture becomes such an image: it holds digits,
+    each fitted and ``centred`` by its mass, or one thing, fitted into the frame (``framed``).
     """
 
     classes: tuple[str, ...]
     mirrors: tuple[str, ...]
     files: dict[Path, RawFile]
+    preparation: Preparation = "centred"
 
 
 DATASETS = {
@@ -79,5 +84,12 @@ DATASETS = {
                 10_008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
             ),
         },
+        preparation="framed",
     ),
 }
+
+
+def preparation_of(classes: Sequence[str]) -> Preparation:
+    """Return the preparation of the data set with these classes, ``centred`` if none has them."""
+    known = {dataset.classes: dataset.preparation for dataset in DATASETS.values()}
+    return known.get(tuple(classes), "centred")
