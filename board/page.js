@@ -26,7 +26,11 @@ const board = element("board");
 const SIDE = board.width;
 const PEN = SIDE / 12; // width of a stroke
 const STEP = SIDE / 28; // of the arrow keys
-const ink = board.getContext("2d", { willReadFrequently: true });
+const ink = board.getContext("2d");
+const COPY_SIDE = 128; // of the reduced copy that is read: within one frame
+const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+copy.canvas.width = copy.canvas.height = COPY_SIDE;
+copy.imageSmoothingQuality = "high";
 
 // A drawing is replaced and never changed, so that undoing is going back to an earlier one.
 let drawing = { strokes: [], sample: null };
@@ -160,16 +164,17 @@ function refresh() {
   });
 }
 
-/** Return the test image, or the image that tools.predict makes of the drawing. */
+/** Return the test image, or the images that tools.predict makes of the reduced drawing. */
 function images() {
   refusal = "nothing drawn yet";
   if (drawing.sample) return [drawing.sample.x];
   if (!drawing.strokes.length) return [];
   try {
-    const { data } = ink.getImageData(0, 0, SIDE, SIDE);
-    const values = new Uint8Array(SIDE * SIDE);
+    copy.drawImage(board, 0, 0, COPY_SIDE, COPY_SIDE);
+    const { data } = copy.getImageData(0, 0, COPY_SIDE, COPY_SIDE);
+    const values = new Uint8Array(COPY_SIDE * COPY_SIDE);
     for (let i = 0; i < values.length; i++) values[i] = data[4 * i]; // red, as the others
-    return PREPARATIONS[DATA.preparation]({ values, width: SIDE, height: SIDE });
+    return PREPARATIONS[DATA.preparation]({ values, width: COPY_SIDE, height: COPY_SIDE });
   } catch (error) {
     refusal = error.message;
     return [];

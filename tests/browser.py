@@ -101,8 +101,8 @@ def shown(page: Page) -> NDArray[np.float64]:
 
 
 def expected(page: Page, network: Network, classes: Sequence[str], path: Path) -> Any:
-    """The probabilities that the tools give for what is drawn, saved as a PNG file."""
-    path.write_bytes(base64.b64decode(page.evaluate("board.toDataURL()").partition(",")[2]))
+    """The probabilities that the tools give for the copy that is read, saved as a PNG file."""
+    path.write_bytes(base64.b64decode(page.evaluate("copy.canvas.toDataURL()").partition(",")[2]))
     return predict.predict(path, network, preparation_of(classes))[-1].probabilities
 
 
