@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ DATA = "preprocess"  # the stage whose results all runs share
 LINKS = "hardlink,symlink"
 POLL_SECONDS = 1.0
 START_SECONDS = 10.0  # until a worker has started
+AHEAD = 2  # runs in the queue for each that runs
 WORKER = "queue-worker"
 
 
@@ -39,6 +41,7 @@ class Queue:
     def __init__(self, workspace: Workspace, jobs: int) -> None:
         self._workspace = workspace
         self._jobs = jobs
+        self._coming: deque[Run] = deque()
         self._waiting: dict[str, str] = {}  # from names to DVC's revisions
         self._started = -START_SECONDS
 
@@ -48,10 +51,15 @@ class Queue:
         return Repo(FOLDER)
 
     def put(self, runs: Sequence[Run]) -> None:
-        """Queue runs."""
-        for coming, run in zip(reversed(range(len(runs))), runs, strict=True):
+        """Take runs."""
+        self._coming += runs
+
+    def _feed(self) -> None:
+        """Queue the next runs, and few ahead: DVC is slower the longer its queue is."""
+        while self._coming and len(self._waiting) < AHEAD * self._jobs:
+            run = self._coming.popleft()
             self._waiting[run.name] = self._queue(run)
-            self._start(coming)
+            self._start()
 
     def _queue(self, run: Run) -> str:
         experiments = self._repo.experiments
@@ -67,9 +75,9 @@ class Queue:
             else:
                 return str(entry.stash_rev)
 
-    def _start(self, coming: int = 0) -> None:
+    def _start(self) -> None:
         """Start the workers that are missing: a worker ends when it finds the queue empty."""
-        jobs = min(self._jobs, len(self._waiting) + coming)
+        jobs = min(self._jobs, len(self._waiting) + len(self._coming))
         if time.monotonic() - self._started < START_SECONDS or len(_processes(WORKER)) >= jobs:
             return
         _dvc("queue", "start", "--jobs", str(jobs))
@@ -79,6 +87,7 @@ class Queue:
         """Wait until runs end; return the last line of each, empty unless it has failed."""
         ended: dict[str, str] = {}
         while not ended:
+            self._feed()
             time.sleep(POLL_SECONDS)
             workers = _processes(WORKER)  # before the results, which the last may leave
             done = find(self._workspace, self._repo.root_dir)
