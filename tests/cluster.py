@@ -152,11 +152,12 @@ def arrays(clone: Clone) -> list[list[str]]:
 
 
 def kill_a_task() -> int:
-    """Kill all that some task runs, and return its number."""
+    """Kill all processes of some task but Slurm's own, and return its number."""
     numbers: dict[int, list[psutil.Process]] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if number := process.environ().get("SLURM_ARRAY_TASK_ID"):
+            number = process.environ().get("SLURM_ARRAY_TASK_ID")
+            if number and process.name() != "slurmstepd":
                 numbers.setdefault(int(number), []).append(process)
     victim = min(numbers)
     for process in numbers[victim]:
