@@ -1,4 +1,4 @@
-"""The data sets that ``download.dataset`` can name: a new one is one more entry in the table."""
+"""The table of data sets, whose names ``download.dataset`` accepts."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +14,13 @@ class RawFile(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """A data set in the four IDX files of MNIST, its images 28 × 28.
+    """A data set in the four IDX files of MNIST, with images of 28 × 28 pixels.
 
-    ``classes`` names the labels 0, 1, …; ``mirrors`` are sources as ``download.source`` takes
-    them, tried in order.
+    Attributes
+    ----------
+    classes : names of the labels 0, 1, …
+    mirrors : sources, as for ``download.source``, that are tried in order
+    files : length and hash of each file, by its path when decompressed
     """
 
     classes: tuple[str, ...]
