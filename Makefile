@@ -10,7 +10,8 @@ unexport PYTHONSAFEPATH
 # With it every process would compile what it imports anew, because uv compiles nothing.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: repro install test test-peers test-browser check format lock bench soak fuzz incomplete
+.PHONY: repro install test test-peers test-browser test-cluster check format lock bench soak fuzz \
+	incomplete
 
 repro: .venv/pipeline.installed
 	$(BIN)/dvc repro || { $(BIN)/python -m tools.mend && $(BIN)/dvc repro; }
@@ -44,12 +45,16 @@ soak: .venv/dev.installed
 # Feeds the readers with what a coverage-guided fuzzer thinks up: make fuzz SECONDS=10
 SECONDS ?= 300
 fuzz: .venv/fuzz.installed
-	for reader in http npm idx parameters weights npy csv; do \
+	for reader in http npm idx parameters weights npy csv pictures; do \
 		$(BIN)/python -m tests.fuzz $$reader -max_total_time=$(SECONDS) || exit; done
 
 # The drawing board in the Chromium or Chrome that is installed.
 test-browser: .venv/browser.installed repro
 	$(BIN)/python -m pytest tests/browser.py
+
+# Sweeps on a Slurm that the tests start and stop, one node on loopback.
+test-cluster: .venv/dev.installed
+	$(BIN)/python -m pytest tests/cluster.py
 
 # Some of what it compares with is large, and so it has an environment of its own.
 bench: .venv-bench/installed repro
@@ -73,8 +78,8 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 
 lock: .venv/dev.installed
 	$(LOCK) --group dev --output-file requirements/dev.txt pyproject.toml
-	for role in compute plot pipeline fuzz browser uv; do $(LOCK) --constraints requirements/dev.txt \
-		--group $$role --output-file requirements/$$role.txt pyproject.toml || exit; done
+	for role in compute plot pipeline sweep fuzz browser uv; do $(LOCK) --group $$role \
+		--constraints requirements/dev.txt --output-file requirements/$$role.txt pyproject.toml || exit; done
 
 # An install that did not end leaves no .venv/complete behind, and so makes every stamp old.
 .venv/pipeline.installed: requirements/pipeline.txt requirements/compute.txt requirements/plot.txt

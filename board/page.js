@@ -17,12 +17,20 @@ const SAMPLES = DATA.samples.map(({ pixels, label, predicted }) => ({
   predicted,
 }));
 const LAST = NETWORK.length - 1;
+const PREPARED = {
+  centred: "The drawing, fitted into 20 × 20 pixels, its centre of mass in the middle.",
+  framed: "The drawing, fitted into 28 × 28 pixels, light on dark.",
+};
 
 const board = element("board");
 const SIDE = board.width;
 const PEN = SIDE / 12; // width of a stroke
 const STEP = SIDE / 28; // of the arrow keys
-const ink = board.getContext("2d", { willReadFrequently: true });
+const ink = board.getContext("2d");
+const COPY_SIDE = 96; // of the reduced copy that is read, so that an answer takes less than a frame
+const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+copy.canvas.width = copy.canvas.height = COPY_SIDE;
+copy.imageSmoothingQuality = "high";
 
 // A drawing is replaced and never changed, so that undoing is going back to an earlier one.
 let drawing = { strokes: [], sample: null };
@@ -156,18 +164,19 @@ function refresh() {
   });
 }
 
-/** Return the test image, or the image that tools.predict makes of the drawing. */
+/** Return the test image, or the images that tools.predict makes of the reduced drawing. */
 function images() {
   refusal = "nothing drawn yet";
   if (drawing.sample) return [drawing.sample.x];
   if (!drawing.strokes.length) return [];
   try {
-    const { data } = ink.getImageData(0, 0, SIDE, SIDE);
-    const brightness = new Uint8Array(SIDE * SIDE);
-    for (let i = 0; i < brightness.length; i++) brightness[i] = data[4 * i]; // red, as the others
-    return [prepare(brightness, SIDE, SIDE)];
+    copy.drawImage(board, 0, 0, COPY_SIDE, COPY_SIDE);
+    const { data } = copy.getImageData(0, 0, COPY_SIDE, COPY_SIDE);
+    const values = new Uint8Array(COPY_SIDE * COPY_SIDE);
+    for (let i = 0; i < values.length; i++) values[i] = data[4 * i]; // red, as the others
+    return PREPARATIONS[DATA.preparation]({ values, width: COPY_SIDE, height: COPY_SIDE });
   } catch (error) {
-    refusal = `it ${error.message}`;
+    refusal = error.message;
     return [];
   }
 }
@@ -356,7 +365,7 @@ function render() {
   paint(element("image"), seen?.x ?? new Float32Array(784), colors.ink, 0);
   element("prepared").textContent = drawing.sample
     ? "The test image as it is."
-    : "The drawing, fitted into 20 × 20 pixels, its centre of mass in the middle.";
+    : PREPARED[DATA.preparation];
   renderLayers(chosen);
   renderClasses(order, chosen);
   renderUnit(chosen);

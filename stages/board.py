@@ -6,6 +6,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
+from stages.dataset.datasets import preparation_of
 from stages.files.paths import BOARD, WEIGHTS
 from stages.files.predictions import Predictions, read_predictions
 from stages.files.weights import load_network
@@ -56,6 +57,7 @@ def content(network: Network, test: Predictions) -> dict[str, Any]:
     right = test.predicted == test.labels
     return {
         "classes": test.classes,
+        "preparation": preparation_of(test.classes),
         "layers": [
             {"weights": encode(state[f"W{k}"], "<f4"), "bias": encode(state[f"b{k}"], "<f4")}
             for k in range(1, len(network.sizes))

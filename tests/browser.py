@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import board
+from stages.dataset.datasets import DATASETS, preparation_of
 from stages.files.predictions import Predictions, read_predictions
 from stages.files.weights import load_network
 
@@ -18,12 +19,12 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from network.loss import softmax
 from network.model import Network
-from tools.predict import read_image
+from tools import predict
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--disable-gpu", "--disable-quic", "--disable-sync", "--disable-component-update"]
-FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker"]
+MNIST, FASHION = (list(DATASETS[name].classes) for name in ("mnist", "fashion-mnist"))
 
 # points of strokes, in shares of the drawing area
 DIGITS = {
@@ -99,17 +100,16 @@ def shown(page: Page) -> NDArray[np.float64]:
     return np.array(page.eval_on_selector_all(".class", script))
 
 
-def expected(page: Page, network: Network, path: Path) -> Any:
-    """Return the probabilities that the tools compute for the drawing, saved as a PNG file."""
-    url = page.evaluate("document.querySelector('#board').toDataURL()")
-    path.write_bytes(base64.b64decode(url.partition(",")[2]))
-    return softmax(network.logits(read_image(path).reshape(1, -1)))[0]
+def expected(page: Page, network: Network, classes: Sequence[str], path: Path) -> Any:
+    """Return the probabilities that the tools compute for the reduced copy, saved as a PNG file."""
+    path.write_bytes(base64.b64decode(page.evaluate("copy.canvas.toDataURL()").partition(",")[2]))
+    return predict.predict(path, network, preparation_of(classes))[-1].probabilities
 
 
 @pytest.mark.parametrize("digit", DIGITS)
 def test_a_digit_is_read_as_python_reads_it(digit: str, page: Page, tmp_path: Path) -> None:
     draw(page, DIGITS[digit])
-    p = expected(page, load_network(), tmp_path / "drawn.png")
+    p = expected(page, load_network(), MNIST, tmp_path / "drawn.png")
     np.testing.assert_allclose(shown(page), p, atol=1e-3)
     assert page.inner_text("#answer strong") == str(p.argmax()) == digit
     assert page.inner_text("#status").startswith(f"Most likely {digit}, ")
@@ -125,7 +125,7 @@ def test_any_depth_and_any_classes(hidden: list[int], browser: Browser, tmp_path
     (tmp_path / "board.html").write_text(board.render(network, test), "utf-8")
     for page in opened(browser.new_page(), tmp_path / "board.html"):
         draw(page, DIGITS["4"])
-        p = expected(page, network, tmp_path / "drawn.png")
+        p = expected(page, network, FASHION, tmp_path / "drawn.png")
         np.testing.assert_allclose(shown(page), p, atol=1e-3)
         assert page.inner_text("#answer strong") == FASHION[p.argmax()]
         assert page.locator(".units").count() == len(hidden)

@@ -12,6 +12,7 @@ import resource
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,9 +28,10 @@ LIBRARIES = {  # to instrument, which takes a while
     "weights": ["numpy.lib", "zipfile"],
     "npy": ["numpy.lib"],
     "csv": [],
+    "pictures": ["PIL"],
 }
 
-with atheris.instrument_imports(include=["stages", *LIBRARIES[sys.argv[1]]]):
+with atheris.instrument_imports(include=["stages", "tools", *LIBRARIES[sys.argv[1]]]):
     from stages.dataset import idx, reader
     from stages.dataset.reader import Job, Limits, SourceError
     from stages.files.paths import PARAMETERS, WEIGHTS
@@ -42,6 +44,7 @@ with atheris.instrument_imports(include=["stages", *LIBRARIES[sys.argv[1]]]):
     from stages.settings.train import Train
 
     import numpy as np
+    from PIL import Image
 
     from network.model import Network
     from tests.hostile import (
@@ -58,11 +61,14 @@ with atheris.instrument_imports(include=["stages", *LIBRARIES[sys.argv[1]]]):
         with_checksums,
     )
     from tests.support import ROOT, idx_bytes
+    from tools import pictures
+    from tools.preparation import PREPARATIONS
 
 MEBIBYTES = 1024
 SECONDS = 20
 INPUT = Path("input")
 IMAGES = idx_bytes(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
+PICTURE = Image.fromarray(np.pad(np.zeros((6, 4), np.uint8), 3, constant_values=255))
 HISTORY = b"epoch,train_loss,validation_loss,train_accuracy,validation_accuracy\n1,0.5,,0.9,\n"
 
 
@@ -110,6 +116,14 @@ def read_source(source: str) -> None:
             pass
 
 
+def prepare(path: Path) -> None:
+    """Read a picture, and prepare it in each way."""
+    pixels = pictures.read(path)
+    for prepare in PREPARATIONS.values():
+        with suppress(ValueError):
+            prepare(pixels)
+
+
 def read_settings(_: Path) -> None:
     """Read two sections of params.yaml."""
     load("model", Model)
@@ -141,6 +155,10 @@ TARGETS = {
         of_file(read_npy), [saved(lambda file: np.save(file, np.zeros((2, 3), np.float32)))]
     ),
     "csv": Target(of_file(read_history), [HISTORY]),
+    "pictures": Target(
+        of_file(prepare),
+        [saved(partial(PICTURE.save, format=form)) for form in pictures.FORMATS],
+    ),
 }
 
 

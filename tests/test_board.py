@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import board
+from stages.dataset.datasets import Preparation
 from stages.files.predictions import read_predictions
 from stages.running.errors import StageError
 
@@ -22,8 +23,8 @@ from py_mini_racer import MiniRacer
 
 from network.loss import softmax
 from network.model import Network
-from tools.pictures import center
-from tools.predict import brightness
+from tools.pictures import decode
+from tools.preparation import PREPARATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["Ankle boot", "</script>", "$x$ & {}"]
@@ -119,30 +120,37 @@ strokes = st.lists(
 )
 
 
-@given(
-    width=st.integers(20, 99), height=st.integers(20, 99), strokes=strokes, inverted=st.booleans()
-)
-def test_a_drawing_is_prepared_as_tools_predict_does(
-    call: Call,
-    width: int,
-    height: int,
-    strokes: list[tuple[int, list[tuple[int, int]]]],
-    inverted: bool,
-) -> None:
-    paper, pen = (0, 255) if inverted else (255, 0)
+@st.composite
+def drawings(draw: st.DrawFn) -> Image.Image:
+    """Strokes, dark on light or light on dark, with the soft edges that a browser draws."""
+    width, height = draw(st.integers(20, 99)), draw(st.integers(20, 99))
+    paper, pen = draw(st.sampled_from([(0, 255), (255, 0)]))
     canvas = Image.new("L", (4 * width, 4 * height), paper)
-    for thickness, line in strokes:
+    for thickness, line in draw(strokes):
         large = [(4 * x, 4 * y) for x, y in line]
         ImageDraw.Draw(canvas).line(large, pen, 4 * thickness, joint="curve")
-    drawing = canvas.reduce(4)  # with the soft edges that a browser draws
+    return canvas.reduce(4)
+
+
+@pytest.mark.parametrize("preparation", PREPARATIONS)
+@given(drawing=drawings())
+def test_a_drawing_is_prepared_as_tools_predict_does(
+    call: Call, preparation: Preparation, drawing: Image.Image
+) -> None:
     ours = call(
-        "prepare(bytes, width, height)", bytes=np.asarray(drawing), width=width, height=height
+        f"PREPARATIONS.{preparation}({{values, width, height}})",
+        values=np.asarray(drawing),
+        width=drawing.width,
+        height=drawing.height,
     )
-    if isinstance(ours, str):  # the message of an error
-        with pytest.raises(ValueError, match=f"^{ours}$"):
-            center(brightness(drawing))
+    try:
+        expected: Any = PREPARATIONS[preparation](decode(drawing)).reshape(-1, 784)
+    except ValueError as error:
+        expected = str(error)
+    if isinstance(expected, str):
+        assert ours == expected
     else:
-        np.testing.assert_allclose(ours, center(brightness(drawing)).ravel(), atol=1e-5)
+        np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
 @pytest.fixture
@@ -177,6 +185,7 @@ def test_the_page_holds_all_that_it_shows() -> None:
     (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
     data = json.loads(text)
     assert data["classes"] == CLASSES
+    assert data["preparation"] == "centred"
     arrays = [
         np.frombuffer(base64.b64decode(layer[name]), "<f4")
         for layer in data["layers"]

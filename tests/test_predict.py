@@ -1,148 +1,161 @@
-"""Pictures of digits: their conversion to MNIST's format, and the messages about them."""
+"""The command says what each picture shows, what it cannot read and why, and draws the images."""
 
-import io
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
+from stages.dataset.datasets import DATASETS
+from stages.files.paths import CLASSES
+from stages.files.weights import save_network
+from stages.files.writing import write_json
 from stages.running.errors import StageError
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from network.loss import softmax
+from network.model import Network
+from tests.drawings import draw_digit, draw_line
+from tests.papers import as_picture
 from tools import predict
-from tools.pictures import center
 
-pytestmark = pytest.mark.usefixtures("workspace")
-
-
-def digit() -> NDArray[np.float32]:
-    """An image as MNIST's are: 20 pixels high, its centre of mass at pixel 14."""
-    image = np.zeros((28, 28), np.float32)
-    image[4:24, 13:17] = 1
-    image[4:8, 9:17] = 1
-    image[19:24, 9:19] = 1
-    return image
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
 
 
-def picture(
-    size: int = 28, *, mode: str = "L", dark: bool = False, low: float = 0, high: float = 255
-) -> Image.Image:
-    """Draw the digit, light on dark or dark on light, of that many pixels."""
-    large = Image.fromarray(digit()).resize((size, size), Image.Resampling.BOX)
-    ink = 1 - np.asarray(large) if dark else np.asarray(large)
-    return Image.fromarray((low + (high - low) * ink).astype(np.uint8)).convert(mode)
+@pytest.fixture(autouse=True)
+def network(tmp_path: Path, monkeypatch: Patch) -> Network:
+    """A network that has learned nothing, in the current folder, and four pictures."""
+    monkeypatch.chdir(tmp_path)
+    network = Network([784, 16, 10])
+    network.initialize(np.random.default_rng(0))
+    use(network, "mnist")
+    random = np.random.default_rng(0)
+    for name, ink in {
+        "one.png": draw_digit(1, random),
+        "two.png": draw_digit(2, random),
+        "line.png": draw_line([3, 4, 5], random),
+        "blank.png": np.zeros((30, 30)),
+    }.items():
+        as_picture(1 - ink).save(name)
+    return network
 
 
-def save(image: Image.Image, path: Path) -> Path:
-    image.save(path)
-    return path
+def use(network: Network, dataset: str) -> None:
+    save_network(network)
+    write_json(CLASSES, DATASETS[dataset].classes)
 
 
-def test_what_is_centred_already_stays_as_it_is() -> None:
-    np.testing.assert_array_equal(center(digit()), digit())
-
-
-@given(st.integers(0, 8), st.integers(0, 8), st.floats(0, 0.4), st.floats(0.6, 1), st.booleans())
-def test_place_contrast_and_polarity_do_not_matter(
-    top: int, left: int, low: float, high: float, dark: bool
-) -> None:
-    canvas = np.zeros((36, 36), np.float32)
-    canvas[top : top + 28, left : left + 28] = digit()
-    ink = 1 - canvas if dark else canvas
-    centred = center(np.float32(low) + np.float32(high - low) * ink)
-    np.testing.assert_allclose(centred, digit(), atol=1e-5)
-
-
-@pytest.mark.parametrize("size", [56, 280, 1120])
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
-def test_size_and_format_do_not_matter(name: str, dark: bool, size: int, tmp_path: Path) -> None:
-    read = predict.read_image(save(picture(size, dark=dark), tmp_path / name))
-    assert np.abs(read - digit()).mean() < 0.04
-    assert read.min() >= 0
-    assert read.max() <= 1
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "I;16", "CMYK"])
-def test_every_mode_is_read(mode: str, tmp_path: Path) -> None:
-    if mode == "I;16":
-        image = Image.fromarray(np.asarray(picture()).astype(np.uint16) * 257)
-    else:
-        image = picture(mode=mode)
-    path = save(image, tmp_path / ("a.jpg" if mode == "CMYK" else "a.png"))
-    assert np.abs(predict.read_image(path) - digit()).mean() < 0.04
-
-
-def test_what_is_transparent_is_paper(tmp_path: Path) -> None:
-    ink = Image.new("RGBA", (28, 28), "black")
-    ink.putalpha(picture())
-    np.testing.assert_allclose(predict.read_image(save(ink, tmp_path / "a.png")), digit())
-
-
-def test_a_photograph_stands_as_it_was_held(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turned by a quarter
-    picture(280).rotate(90).save(tmp_path / "a.jpg", exif=exif)
-    assert np.abs(predict.read_image(tmp_path / "a.jpg") - digit()).mean() < 0.04
-
-
-def png() -> bytes:
-    buffer = io.BytesIO()
-    picture(280).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def huge() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def blank() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("L", (9, 9), 77).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "not a PNG or JPEG picture"),
-        (b"text", "not a PNG or JPEG picture"),
-        (png()[:300], "image file is truncated"),
-        (png()[:20], "Truncated File Read"),
-        (png().replace(b"IDAT", b"IDAX"), ""),
-        (huge(), r"Image size \(400000000 pixels\) exceeds limit"),
-        (blank(), "shows nothing that stands out from its background"),
-    ],
-    ids=["empty", "text", "truncated", "header", "chunk", "bomb", "blank"],
-)
-def test_what_is_no_digit_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(content)
-    with pytest.raises(StageError, match=rf"^{re.escape(str(path))}: {message}"):
-        predict.read_image(path)
-
-
-def test_a_missing_picture_is_named() -> None:
-    with pytest.raises(StageError, match=r"^absent\.png: No such file or directory$"):
-        predict.read_image(Path("absent.png"))
-
-
-def test_the_command_says_and_draws(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    names = [str(save(picture(100, dark=bool(i % 2)), tmp_path / f"{i}.png")) for i in range(6)]
-    monkeypatch.setattr(sys, "argv", ["predict", *names, "--output", "seen.png"])
+def run(monkeypatch: Patch, capsys: Capture, *arguments: str) -> list[str]:
+    """Return the lines that the command prints."""
+    monkeypatch.setattr(sys, "argv", ["predict", *arguments])
     predict.main()
-    *said, drawn = capsys.readouterr().out.splitlines()
-    assert drawn == "seen.png: the images as the network sees them"
-    for name, line in zip(names, said, strict=True):
-        assert re.fullmatch(rf"{re.escape(name)}: (\w+ \(\d+\.\d%\)(, |$)){{3}}", line)
-    with Image.open("seen.png") as image:
-        assert image.width > image.height
+    return capsys.readouterr().out.splitlines()
+
+
+LINE = r"(not sure: )?(\d \(\d+\.\d%\)(, |$)){3}"
+
+
+def test_every_digit_of_every_picture_has_a_line(monkeypatch: Patch, capsys: Capture) -> None:
+    *lines, last = run(monkeypatch, capsys, "two.png", "line.png", "one.png", "--output", "p/o.png")
+    names = ["two.png", "line.png, 1 of 3", "line.png, 2 of 3", "line.png, 3 of 3", "one.png"]
+    for name, line in zip(names, lines, strict=True):
+        assert re.fullmatch(f"{name}: {LINE}", line)
+    assert last == "p/o.png: the images as the network sees them"
+    with Image.open("p/o.png") as picture:
+        assert picture.width > 2 * picture.height
+
+
+def test_a_bad_picture_does_not_keep_the_others_from_being_read(
+    monkeypatch: Patch, capsys: Capture
+) -> None:
+    Path("text.png").write_text("text")
+    files = ["blank.png", "one.png", "text.png", "absent.png", "two.png"]
+    with pytest.raises(StageError) as caught:
+        run(monkeypatch, capsys, *files)
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "one.png",
+        "two.png",
+        "predict.png",
+    ]
+    assert str(caught.value).splitlines() == [
+        "blank.png: nothing stands out from the paper",
+        "text.png: not a picture, must be one of PNG, JPEG, WebP, BMP, GIF, TIFF",
+        "absent.png: No such file or directory",
+    ]
+
+
+def test_an_output_that_cannot_be_written_is_named_with_the_rest(
+    monkeypatch: Patch, capsys: Capture
+) -> None:
+    with pytest.raises(StageError) as caught:
+        run(monkeypatch, capsys, "two.png", "blank.png", "--output", "one.png/a.png")
+    assert str(caught.value).splitlines() == [
+        "blank.png: nothing stands out from the paper",
+        "one.png: File exists",
+    ]
+
+
+@pytest.mark.parametrize("output", ["", ".", "pipe", "/dev/null"])
+def test_an_output_that_is_no_file_is_left(
+    monkeypatch: Patch, capsys: Capture, output: str
+) -> None:
+    os.mkfifo("pipe")
+    with pytest.raises(SystemExit):
+        run(monkeypatch, capsys, "two.png", "--output", output)
+    assert capsys.readouterr().err.endswith(f"--output: must be a file, got {Path(output)}\n")
+
+
+@pytest.mark.parametrize("output", ["one.png", "./one.png", "link.png"])
+def test_a_picture_is_not_drawn_over(monkeypatch: Patch, capsys: Capture, output: str) -> None:
+    Path("link.png").symlink_to("one.png")
+    before = Path("one.png").read_bytes()
+    with pytest.raises(SystemExit):
+        run(monkeypatch, capsys, "two.png", "one.png", "--output", output)
+    assert "--output: must not be one of the pictures" in capsys.readouterr().err
+    assert Path("one.png").read_bytes() == before
+
+
+def test_odd_names_are_printed_and_drawn(monkeypatch: Patch, capsys: Capture) -> None:
+    odd = ["a\nb.png", "$x_{1}.png", "漢字.png", "\udcff.png", f"{'long' * 20}.png", "\x1b[31m.png"]
+    for name in odd:
+        shutil.copy("one.png", name)
+    *lines, _ = run(monkeypatch, capsys, *odd, "--output", "\udcff\n")
+    assert len(lines) == len(odd)
+    assert all(line.isprintable() for line in lines)
+    with pytest.raises(StageError) as caught:
+        run(monkeypatch, capsys, "absent\n\udcff")
+    assert str(caught.value) == "absent??: No such file or directory"
+
+
+def test_a_most_likely_class_that_is_not_likely_is_not_sure() -> None:
+    classes = ["a", "b", "c", "d"]
+    sure = np.array([0.1, 0.5, 0.15, 0.25], np.float32)
+    unsure = np.array([0.45, 0.15, 0, 0.4], np.float32)
+    assert predict.summarize(sure, classes) == "b (50.0%), d (25.0%), c (15.0%)"
+    assert predict.summarize(unsure, classes) == "not sure: a (45.0%), d (40.0%), b (15.0%)"
+
+
+def test_an_image_of_fashion_gets_the_prediction_of_the_data_set(
+    network: Network, monkeypatch: Patch, capsys: Capture
+) -> None:
+    image: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    image[0, 0] = image[0, -1] = image[-1, 0] = 0
+    Image.fromarray(image).save("shirt.png")
+    use(network, "fashion-mnist")
+    pixels = image.reshape(1, 784).astype(np.float32) / np.float32(255)
+    expected = softmax(network.logits(pixels))[0]
+    (found,) = predict.predict(Path("shirt.png"), network, "framed")
+    np.testing.assert_array_equal(found.probabilities, expected)
+    line = run(monkeypatch, capsys, "shirt.png")[0]
+    assert predict.summarize(expected, list(DATASETS["fashion-mnist"].classes)) in line
+
+
+def test_weights_for_other_images_are_refused(monkeypatch: Patch, capsys: Capture) -> None:
+    use(Network([100, 10]), "mnist")
+    with pytest.raises(StageError, match=r"^data/weights\.npz: must be for 28 × 28 images and 10 "):
+        run(monkeypatch, capsys, "one.png")

@@ -1,67 +1,79 @@
-"""Convert a picture of a digit to MNIST's format.
+"""Read a picture as an array of pixels, whatever its format and however it stores colours."""
 
-MNIST's digits were fitted into 20 × 20 pixels with their proportions, and placed in 28 × 28 so that
-their centre of mass is in the middle, at pixel 14 counted from 0.
-Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
-"""
+import stat
+import warnings
+from pathlib import Path
+
+from stages.running.errors import StageError
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-SIDE, DIGIT_SIDE = 28, 20
-INK = 0.2  # share of the strongest: below it is paper, or a trace of compression
-CONTRAST = 0.1  # least contrast of a digit, as a share of the largest possible
+FORMATS = ("PNG", "JPEG", "WebP", "BMP", "GIF", "TIFF")
+REFUSED = {  # by bytes near the start of the file
+    b"ftyphe": "HEIC",
+    b"ftypmif1": "HEIC",
+    b"ftypavif": "AVIF",
+    b"jP  ": "JPEG 2000",
+    b"JXL ": "JPEG XL",
+    b"%PDF": "PDF",
+    b"<svg": "SVG",
+}
+LONGEST = 256  # pixels of a side; a larger picture is reduced
 
 
-def center(brightness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fit and centre a digit as MNIST's are, light on dark.
-
-    Parameters
-    ----------
-    brightness : (height, width), in [0, 1]; the median of its border is the paper's
+def read(path: Path) -> NDArray[np.float64]:
+    """Read the first picture of a file.
 
     Returns
     -------
-    (28, 28), in [0, 1]
+    (height, width, 3), in [0, 1]: red, green and blue, reduced by a whole number to at most 256
+    pixels a side. A picture with transparent parts has 6 channels: its colours on white paper, and
+    its colours on black paper.
 
     Raises
     ------
-    ValueError
-        if nothing stands out from the paper
+    StageError
+        if the file is not a picture in one of ``FORMATS``, is damaged, or has too many pixels
     """
-    digit = crop(ink(brightness))
-    scale = DIGIT_SIDE / max(digit.shape)
-    height, width = (max(1, round(scale * side)) for side in digit.shape)
-    # Pillow's filters average when they shrink, and this one stays within [0, 1]
-    small = Image.fromarray(digit).resize((width, height), Image.Resampling.BILINEAR)
-    return paste_by_mass(np.asarray(small))
+    try:
+        _check_kind(path)
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as picture:
+                ImageOps.exif_transpose(picture, in_place=True)
+                return decode(picture)
+    except StageError:
+        raise
+    except UnidentifiedImageError:
+        raise StageError(f"{path}: not a picture, must be one of {', '.join(FORMATS)}") from None
+    except Exception as error:  # Pillow raises errors of many types for a damaged picture
+        reason = error.strerror if isinstance(error, OSError) else None
+        message = reason or str(error) or type(error).__name__
+        raise StageError(f"{path}: {' '.join(message.split())}") from None
 
 
-def ink(brightness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return each pixel's distance from the paper, as a share of the largest."""
-    border = np.concatenate([*brightness[[0, -1]], *brightness[:, [0, -1]].T])
-    distance: NDArray[np.float32] = np.abs(brightness - np.median(border))
-    if distance.max() < CONTRAST:
-        raise ValueError("shows nothing that stands out from its background")
-    distance /= distance.max()
-    return distance
+def decode(picture: Image.Image) -> NDArray[np.float64]:
+    """Return the pixels of a picture, as ``read`` does."""
+    if picture.mode.startswith("I;16"):  # sixteen bits, which a conversion would clip
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    factor = -(-max(picture.size) // LONGEST)
+    pixels = np.asarray(picture.convert("RGBA").reduce(factor), np.float64) / 255
+    colours, opacity = pixels[..., :3], pixels[..., 3:]
+    papers = [1, 0] if opacity.min() < 1 else [1]
+    layers = [opacity * colours + (1 - opacity) * paper for paper in papers]
+    return np.concatenate(layers, axis=2)
 
 
-def crop(digit: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut off the rows and columns without ink."""
-    rows, columns = (np.flatnonzero((digit > INK).any(axis=axis)) for axis in (1, 0))
-    return digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def paste_by_mass(digit: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Place a digit in the middle of an image, by its centre of mass."""
-    image = np.zeros((SIDE, SIDE), np.float32)
-    corner = []
-    for axis, length in enumerate(digit.shape):
-        masses = digit.sum(axis=1 - axis, dtype=np.float64)
-        middle = float(masses @ np.arange(length)) / float(masses.sum())
-        corner.append(min(max(round(SIDE / 2 - middle), 0), SIDE - length))
-    top, left = corner
-    image[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
-    return image
+def _check_kind(path: Path) -> None:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):  # a pipe or a device may never end
+        kinds = {stat.S_ISDIR: "folder", stat.S_ISFIFO: "pipe", stat.S_ISSOCK: "socket"}
+        kind = next((name for test, name in kinds.items() if test(mode)), "device")
+        raise StageError(f"{path}: must be a picture, is a {kind}")
+    with path.open("rb") as file:
+        start = file.read(256)
+    for mark, name in REFUSED.items():
+        if mark in start:
+            raise StageError(f"{path}: is {name}, must be one of {', '.join(FORMATS)}")

@@ -1,9 +1,12 @@
 """The table of data sets, whose names ``download.dataset`` accepts."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from stages.files.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+
+Preparation = Literal["centred", "framed"]
 
 
 class RawFile(NamedTuple):
@@ -21,11 +24,14 @@ class Dataset(NamedTuple):
     classes : names of the labels 0, 1, …
     mirrors : sources, as for ``download.source``, that are tried in order
     files : length and hash of each file, by its path when decompressed
+    preparation : how a picture becomes such an image: each digit in it is fitted and ``centred`` by
+        mass, or its one object is fitted into the frame (``framed``)
     """
 
     classes: tuple[str, ...]
     mirrors: tuple[str, ...]
     files: dict[Path, RawFile]
+    preparation: Preparation = "centred"
 
 
 DATASETS = {
@@ -82,5 +88,12 @@ DATASETS = {
                 10_008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
             ),
         },
+        preparation="framed",
     ),
 }
+
+
+def preparation_of(classes: Sequence[str]) -> Preparation:
+    """Return the preparation of the data set with these classes, ``centred`` if none has them."""
+    known = {dataset.classes: dataset.preparation for dataset in DATASETS.values()}
+    return known.get(tuple(classes), "centred")

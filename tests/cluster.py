@@ -1,0 +1,238 @@
+"""Sweeps on a real Slurm, one node on loopback, and so not among the tests: make test-cluster."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from getpass import getuser
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support import Clone, wait_until
+from tools.sweeping import cluster
+
+GRID = ("-S", "train.learning_rate=0.02,0.05", "--seeds=2")
+ON_SLURM = (sys.executable, "-m", "tools.sweep", *GRID, "--on=slurm", "--jobs=2")
+DAEMONS = ("munged", "slurmctld", "slurmd")
+CONFIGURATION = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmdPort={node_port}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+ReturnToService=2
+NodeName={host} NodeAddr=127.0.0.1 CPUs={processors}
+PartitionName=all Nodes={host} Default=YES
+"""
+
+
+class Slurm:
+    """A cluster of one node."""
+
+    def __init__(self, folder: Path) -> None:
+        path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+        self._programs = {name: shutil.which(name, path=path) for name in (*DAEMONS, "sbatch")}
+        missing = [name for name, program in self._programs.items() if not program]
+        assert not missing, f"needs {', '.join(missing)}: apt-get install slurm-wlm munge"
+        self._folder = folder
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        (folder / "state").mkdir()
+        (folder / "munge.key").write_bytes(os.urandom(1024))
+        (folder / "munge.key").chmod(0o400)
+        host = socket.gethostname().partition(".")[0]
+        controller_port, node_port = _free_ports()
+        (folder / "slurm.conf").write_text(
+            CONFIGURATION.format(
+                host=host,
+                controller_port=controller_port,
+                node_port=node_port,
+                user=getuser(),
+                folder=folder,
+                processors=os.cpu_count(),
+            )
+        )
+        self._options = {
+            "munged": [
+                *("--foreground", "--force", f"--socket={folder}/munge.socket"),
+                *(f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")),
+            ],
+            "slurmctld": ["-D"],
+            "slurmd": ["-D", "-N", host],
+        }
+
+    def start(self, name: str) -> None:
+        """Start a daemon."""
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                [str(self._programs[name]), *self._options[name]], stdout=log, stderr=log
+            )
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """End a daemon."""
+        process = self._running.pop(name)
+        process.send_signal(number)
+        process.wait()
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Wait, unless a daemon ends."""
+        wait_until(lambda: condition() or any(daemon.poll() for daemon in self._running.values()))
+        assert condition()
+
+    def stop(self) -> None:
+        """End all daemons, the last first."""
+        for name in reversed([*self._running]):
+            self.kill(name, signal.SIGTERM)
+
+
+def _free_ports() -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def says(*command: str) -> str:
+    """Return the output of a command, whether it fails or not."""
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    """A Slurm that runs."""
+    folder = tmp_path_factory.mktemp("slurm")
+    cluster = Slurm(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
+        try:
+            cluster.start("munged")
+            cluster.wait_until((folder / "munge.socket").exists)
+            cluster.start("slurmctld")
+            cluster.start("slurmd")
+            cluster.wait_until(lambda: says("sinfo", "--noheader", "--format=%T") == "idle\n")
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+@pytest.fixture
+def project(clone: Clone, tmp_path: Path) -> Clone:
+    """A clone with a Git remote and a DVC remote."""
+    clone.dvc("remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    clone.commit("remote")
+    clone.run("git", "clone", "--quiet", "--bare", ".", str(tmp_path / "hub"))
+    clone.run("git", "remote", "add", "origin", str(tmp_path / "hub"))
+    clone.run("git", "fetch", "--quiet", "origin")
+    return clone
+
+
+def arrays(clone: Clone) -> list[list[str]]:
+    """Return the names of the runs in each array that was submitted."""
+    paths = (clone.root / cluster.FOLDER).glob("*.txt")
+    return [path.read_text().split() for path in sorted(paths, key=lambda path: int(path.stem))]
+
+
+def kill_a_task() -> int:
+    """Kill all that some task runs, and return its number."""
+    numbers: dict[int, list[psutil.Process]] = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if number := process.environ().get("SLURM_ARRAY_TASK_ID"):
+                numbers.setdefault(int(number), []).append(process)
+    victim = min(numbers)
+    for process in numbers[victim]:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    return victim
+
+
+def test_a_sweep_survives_kills(
+    slurm: Slurm, project: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = project.copy(tmp_path / "here")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    links: set[int] = set()
+
+    def data_is_there() -> bool:
+        data = scratch.glob("*/data/processed/train_images.npy")
+        with contextlib.suppress(FileNotFoundError):
+            links.update(path.stat().st_nlink for path in data)
+        return bool(links)
+
+    # A sweep that is killed and started again waits for the tasks that it has submitted.
+    first = subprocess.Popen(ON_SLURM, cwd=project.root)
+    wait_until(lambda: arrays(project))
+    first.kill()
+    first.wait()
+    second = subprocess.Popen(
+        ON_SLURM, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_until(data_is_there)
+    victim = kill_a_task()
+    slurm.kill("slurmctld")
+    time.sleep(cluster.POLL_SECONDS + 1)
+    assert says("squeue") == ""
+    slurm.start("slurmctld")
+    _, said = second.communicate()
+    [names] = arrays(project)
+    assert second.returncode == 1
+    assert re.findall("^error: (.+?): ", said, re.MULTILINE) == [names[victim]]
+    assert min(links) > 1  # the data is linked from the cache
+
+    # The same command repeats the run that has failed, and no other.
+    third = project.run(*ON_SLURM, "--test")
+    assert arrays(project) == [names, [names[victim]]]
+    wait_until(lambda: len([*scratch.glob("sweep.*")]) == 1)  # of the task that was killed
+    on_queue = here.run(*(word for word in ON_SLURM if word != "--on=slurm"), "--test")
+    assert third.stdout == on_queue.stdout
+
+    # Both remotes have the experiments.
+    project.run("git", "clone", "--quiet", str(tmp_path / "hub"), str(tmp_path / "there"))
+    there = Clone(tmp_path / "there")
+    there.dvc("exp", "pull", "origin", names[-1])
+    there.dvc("exp", "apply", names[-1])
+    assert {"train", "evaluate"}.isdisjoint(there.repro("evaluate"))
+    assert project.run(*ON_SLURM, "--clean").stdout == "4 experiments removed\n"
+    assert "refs/exps" not in there.run("git", "ls-remote", "origin").stdout
+
+
+@pytest.mark.usefixtures("slurm")
+def test_a_sweep_says_what_a_cluster_needs(project: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    def complaint(*options: str) -> str:
+        done = project.run(*ON_SLURM, *options, check=False)
+        assert done.returncode == 1
+        return done.stderr.splitlines()[-1]
+
+    assert "error: git fetch --quiet" in complaint("--remote=nowhere")
+    project.set(**{"train.epochs": 4})
+    assert complaint().endswith("there are changes: commit them")
+    project.commit("more epochs")
+    assert complaint() == "error: origin: does not have this commit: git push origin HEAD"
+    project.dvc("remote", "remove", "storage")
+    project.commit("no remote")
+    project.run("git", "push", "--quiet", "origin", "HEAD")
+    assert complaint().startswith("error: .dvc/config: names no remote")
+    monkeypatch.setenv("SLURM_CONF", os.devnull)
+    assert complaint() == "error: squeue: no answer from Slurm"
+    assert arrays(project) == []

@@ -1,0 +1,154 @@
+"""The ink of digits for the tests, drawn stroke by stroke at random, or MNIST's own.
+
+Ink is an array (height, width) in [0, 1]: the share of each pixel that the pen has covered.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+Floats = NDArray[np.float64]
+Random = np.random.Generator
+
+# Three styles of each digit: strokes, as points x,y in percent of a box, y downwards. Smooth curves
+# go through the points; a stroke ends at a corner.
+STYLES: tuple[tuple[str, ...], ...] = (
+    (
+        "55,2 25,12 8,45 15,82 45,98 78,88 92,55 82,15 55,2 40,6",
+        "50,0 22,20 14,55 28,92 52,100 76,88 88,48 74,10 50,0",
+        "70,6 40,4 12,30 5,65 22,95 52,96 82,72 94,36 74,8 50,10",
+    ),
+    (
+        "52,0 50,50 48,100",
+        "62,0 50,50 38,100",
+        "30,20 42,13 55,0 | 55,0 54,50 53,100",
+        "34,18 44,12 54,0 | 54,0 53,50 52,97 | 30,98 52,97 74,98",
+    ),
+    (
+        "14,24 28,6 56,0 80,14 80,36 56,66 10,96 | 10,96 50,95 92,94",
+        "16,26 30,6 56,1 78,14 76,38 52,68 22,92 10,84 22,74 48,86 70,98 92,92",
+        "12,12 40,2 70,6 80,26 66,52 36,80 8,98 | 8,98 50,92 94,96",
+    ),
+    (
+        "16,14 42,0 72,8 76,30 58,44 38,47 | 38,47 66,50 84,68 74,90 42,100 12,90",
+        "14,8 46,2 78,16 66,40 40,48 | 40,48 74,54 86,78 60,98 26,98 8,86",
+        "16,3 48,3 80,2 | 80,2 62,22 44,40 | 44,40 74,46 86,70 70,94 38,100 12,88",
+    ),
+    (
+        "20,2 16,30 12,58 | 12,58 50,57 92,55 | 72,0 70,50 68,100",
+        "26,4 18,36 22,54 50,54 80,46 | 80,6 74,50 66,100",
+        "64,0 38,34 8,66 | 8,66 50,66 94,65 | 64,0 64,50 63,100",
+    ),
+    (
+        "24,4 21,26 19,46 | 19,46 46,36 76,44 86,68 70,92 40,100 12,90 | 24,4 54,4 84,2",
+        "82,4 56,5 30,6 | 30,6 26,26 22,44 | 22,44 52,38 80,52 80,80 52,98 14,94",
+        "84,6 50,4 32,14 24,36 48,46 78,58 82,82 56,98 14,92",
+    ),
+    (
+        "70,2 42,18 20,48 14,76 32,98 62,98 82,78 70,58 46,56 22,70",
+        "56,0 34,28 16,62 22,92 50,100 78,86 78,62 54,52 28,62 18,76",
+        "80,8 56,2 30,18 14,52 16,84 42,100 72,92 80,70 62,54 36,58 18,74",
+    ),
+    (
+        "8,6 46,5 88,4 | 88,4 66,38 50,68 40,100",
+        "10,10 44,8 84,4 | 84,4 62,46 36,100 | 28,52 50,50 78,48",
+        "8,20 9,6 | 9,6 48,6 90,5 | 90,5 72,32 58,64 52,100",
+    ),
+    (
+        "80,14 54,1 26,12 26,34 52,48 78,66 76,90 48,100 20,88 22,66 50,49 76,32 78,14",
+        "50,2 26,10 26,36 50,46 74,36 74,10 50,2 | 50,46 20,60 18,88 50,100 82,88 80,60 50,46",
+        "74,8 44,2 24,18 36,40 62,56 74,78 58,98 30,94 24,74 46,54 72,34 78,12",
+    ),
+    (
+        "80,16 56,2 26,10 14,34 34,52 62,46 80,20 | 80,16 77,58 72,100",
+        "78,12 48,1 18,18 20,44 46,52 72,38 80,14 | 80,14 80,50 66,84 36,100 14,92",
+        "74,10 46,2 20,20 24,44 52,48 74,28 78,6 | 78,6 70,52 50,100",
+    ),
+)
+PEN, FINE_PEN, MARKER = (0.05, 0.14), (0.015, 0.04), (0.17, 0.24)  # widths, of a digit's height
+
+
+def draw_digit(digit: int, random: Random, widths: tuple[float, float] = PEN) -> Floats:
+    """Draw a digit in a random style, size and place on a canvas of random size."""
+    canvas = random.uniform(100, 480) * random.uniform(0.85, 1.15, 2)
+    height = random.uniform(0.4, 0.8) * canvas.min()
+    ink = write(digit, height, height * np.exp(random.uniform(*np.log(widths))), random)
+    return place([ink], canvas, random)
+
+
+def draw_line(digits: list[int], random: Random) -> Floats:
+    """Draw several digits beside one another."""
+    height = random.uniform(40, 90)
+    pen = height * np.exp(random.uniform(*np.log(PEN)))
+    inks = [write(digit, height * random.uniform(0.9, 1.1), pen, random) for digit in digits]
+    return place(inks, np.array([1, 1.5 * height]), random)
+
+
+def write(digit: int, height: float, pen: float, random: Random) -> Floats:
+    """Return the ink of a digit, cut out: turned, slanted, and with a pen of that width."""
+    style = STYLES[digit][random.integers(len(STYLES[digit]))]
+    strokes = [
+        np.array([point.split(",") for point in stroke.split()], float) / 100
+        for stroke in style.split("|")
+    ]
+    turn = random.uniform(-0.17, 0.17)  # ten degrees
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    slant = np.array([[random.uniform(0.55, 0.85), random.uniform(-0.25, 0.1)], [0, 1]])
+    curves = [
+        spline(stroke + random.normal(0, 0.012, stroke.shape)) @ (rotation @ slant).T * height
+        for stroke in strokes
+    ]
+    low = np.min([curve.min(axis=0) for curve in curves], axis=0) - 0.7 * pen
+    high = np.max([curve.max(axis=0) for curve in curves], axis=0) + 0.7 * pen
+    return ink_along([curve - low for curve in curves], max(pen, 1.2), high - low, random)
+
+
+def place(inks: list[Floats], size: Floats, random: Random) -> Floats:
+    """Put digits beside one another at a random place of a canvas of that size or larger."""
+    gap = int(len(inks[0]) * random.uniform(0.1, 0.3))
+    line = np.zeros((max(map(len, inks)), sum(ink.shape[1] + gap for ink in inks) - gap))
+    left = 0
+    for ink in inks:
+        top = (len(line) - len(ink)) // 2
+        line[top : top + len(ink), left : left + ink.shape[1]] = ink
+        left += ink.shape[1] + gap
+    margins = np.maximum(size[::-1] - line.shape, 0.08 * len(line)).astype(int)
+    before = (margins * random.random(2)).astype(int)
+    return np.pad(line, np.stack([before, margins - before], axis=1).tolist())
+
+
+def spline(points: Floats, steps: int = 24) -> Floats:
+    """Return points on the uniform Catmull-Rom curve through the points, ends included."""
+    t = np.linspace(0, 1, steps)[:, None]
+    before, after = 2 * points[0] - points[1], 2 * points[-1] - points[-2]
+    p = np.concatenate([[before], points, [after]])
+    pieces = [
+        b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+        for a, b, c, d in zip(p, p[1:], p[2:], p[3:], strict=False)
+    ]
+    return np.concatenate(pieces)
+
+
+def ink_along(curves: list[Floats], pen: float, size: Floats, random: Random) -> Floats:
+    """Draw with a round pen whose width varies by 15 percent."""
+    fine = 4  # pixels of the canvas that make one of the ink
+    canvas = Image.new("L", tuple((size * fine).astype(int)))
+    draw = ImageDraw.Draw(canvas)
+    for curve in curves:
+        share = np.linspace(0, 1, len(curve))
+        pressure = 1 + 0.15 * np.sin(2 * np.pi * (share * random.uniform(0.3, 1) + random.random()))
+        places, radii = curve * fine, pen * pressure * fine / 2
+        for (x, y), (next_x, next_y), r in zip(places, places[1:], radii, strict=False):
+            draw.line((x, y, next_x, next_y), fill=255, width=round(2 * r))
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=255)
+        x, y = places[-1]
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=255)
+    return np.asarray(canvas.reduce(fine), float) / 255
+
+
+def enlarge(image: NDArray[np.float32], random: Random) -> Floats:
+    """Return an image (28, 28) of a digit as ink, larger and on a canvas of any size."""
+    side = int(random.uniform(90, 380))
+    large = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
+    margins = (random.uniform(0, 0.5, (2, 2)) * side).astype(int)
+    return np.pad(large.astype(float).clip(0, 1), margins.tolist())

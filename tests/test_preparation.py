@@ -1,0 +1,224 @@
+"""Any pixels are prepared to images, or refused; paper, ink and light make no difference."""
+
+from typing import Any
+
+from stages.dataset.datasets import Preparation
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+
+from tests.drawings import FINE_PEN, MARKER, draw_digit, draw_line, write
+from tools import preparation
+from tools.preparation import PREPARATIONS, Floats, prepare_centred, prepare_framed
+
+channels = st.sampled_from([3, 6])
+colour = arrays.arrays(np.float64, 3, elements=st.floats(0, 1))
+
+
+def digit() -> Floats:
+    """An image as MNIST's are: 20 pixels high, its centre of mass at pixel 14."""
+    image = np.zeros((28, 28))
+    image[4:24, 13:17] = 1
+    image[4:8, 9:17] = 1
+    image[19:24, 9:19] = 1
+    return image
+
+
+def paint(ink: NDArray[Any], paper: Floats | float = 1, pen: Floats | float = 0) -> Floats:
+    """Return pixels (height, width, 3) of a picture of the ink."""
+    pixels: Floats = paper + ink[..., None] * (pen - np.ones(3) * paper)
+    return pixels
+
+
+@st.composite
+def pictures(draw: st.DrawFn) -> Floats:
+    """Pixels of all kinds: noise, few or many colours, sharp edges, lines, specks."""
+    shape = (draw(st.integers(1, 40)), draw(st.integers(1, 40)), draw(channels))
+    levels = draw(st.lists(st.floats(0, 1), min_size=1, max_size=4))
+    elements = st.one_of(st.sampled_from(levels), st.floats(0, 1))
+    return draw(arrays.arrays(np.float64, shape, elements=elements, fill=st.sampled_from(levels)))
+
+
+@given(pictures(), st.integers(1, 9), st.sampled_from(list(PREPARATIONS)))
+def test_any_pixels_are_images_or_refused(pixels: Floats, times: int, name: Preparation) -> None:
+    larger = np.repeat(np.repeat(pixels, times, axis=0), times, axis=1)
+    try:
+        images = PREPARATIONS[name](larger)
+    except ValueError:
+        return
+    assert images.dtype == np.float32
+    assert images.shape[1:] == (28, 28)
+    assert ((images >= 0) & (images <= 1)).all()
+    assert (images.max(axis=(1, 2)) > 0).all()
+
+
+def test_a_centred_digit_stays_as_it_is() -> None:
+    np.testing.assert_array_equal(prepare_centred(paint(digit(), 0, 1)), [digit()])
+
+
+@given(colour, colour, st.integers(0, 8), st.integers(0, 8))
+def test_place_and_colours_make_no_difference(
+    paper: Floats, pen: Floats, top: int, left: int
+) -> None:
+    distance = np.sqrt(np.square(paper - pen).mean())
+    ink = np.pad(digit(), ((top, 8 - top), (left, 8 - left)))
+    if distance > 0.11:
+        np.testing.assert_allclose(prepare_centred(paint(ink, paper, pen)), [digit()], atol=1e-6)
+    elif distance < 0.09:
+        with pytest.raises(ValueError, match="nothing stands out"):
+            prepare_centred(paint(ink, paper, pen))
+
+
+@given(st.floats(-0.8, 0.8), st.floats(-0.8, 0.8), st.floats(0.4, 1))
+def test_light_makes_little_difference(down: float, right: float, level: float) -> None:
+    ink = np.kron(np.pad(digit(), 6), np.ones((4, 4)))
+    y, x = np.mgrid[-0.5:0.5:160j, -0.5:0.5:160j]
+    light = level * (1 + down * y + right * x) / 1.8
+    seen = prepare_centred(paint(ink, 0.9, 0.1) * light[..., None])
+    assert np.abs(seen - digit()).mean() < 0.02
+
+
+@given(st.integers(56, 300), st.booleans())
+def test_size_makes_little_difference(side: int, dark: bool) -> None:
+    weights = preparation.resampling(28, side)
+    pixels = paint(weights @ digit() @ weights.T, int(dark), int(not dark))
+    assert np.abs(prepare_centred(pixels) - digit()).mean() < 0.04
+
+
+@pytest.mark.parametrize("name", range(10))
+def test_thin_strokes_are_thickened_and_thick_ones_stay(name: int) -> None:
+    random = np.random.default_rng(name)
+    thin, thick = (
+        prepare_centred(paint(draw_digit(name, random, pen))) for pen in (FINE_PEN, MARKER)
+    )
+    assert 1.9 < preparation.stroke_width(thin[0] > 0.5) < 3
+    assert preparation.stroke_width(thick[0] > 0.5) > 2.5
+
+
+def test_several_digits_are_read_line_by_line_from_left_to_right() -> None:
+    random = np.random.default_rng(0)
+    lines = [draw_line([0, 1, 2, 3, 4], random), draw_line([5, 6, 7], random)]
+    width = max(line.shape[1] for line in lines)
+    page = np.concatenate(
+        [np.pad(line, ((20, 20), (20, 20 + width - line.shape[1]))) for line in lines]
+    )
+    alone = [prepare_centred(paint(line)) for line in lines]
+    assert [len(images) for images in alone] == [5, 3]
+    assert np.abs(prepare_centred(paint(page)) - np.concatenate(alone)).mean() < 0.02
+
+
+def test_a_digit_in_two_parts_is_one() -> None:
+    ink = np.kron(digit(), np.ones((4, 4)))
+    ink[32:36] = 0
+    assert len(prepare_centred(paint(ink))) == 1
+
+
+# without any paper, a stroke along the border could be the table beside the paper
+@pytest.mark.parametrize(("name", "margin"), [*((n, 1) for n in range(10)), (0, 0), (3, 0), (8, 0)])
+def test_a_clean_picture_may_be_cut_out_closely(name: int, margin: int) -> None:
+    ink = write(name, 100, 12, np.random.default_rng(name))
+    whole, cut = np.pad(ink, 20), np.pad(preparation.crop(ink, ink > 0.5), margin)
+    assert np.abs(prepare_centred(paint(whole)) - prepare_centred(paint(cut))).mean() < 0.01
+
+
+def rulings(spacing: int, size: int = 120) -> Floats:
+    ink = np.zeros((size, size))
+    ink[spacing // 2 :: spacing] = ink[:, spacing // 2 :: spacing] = 1
+    return ink
+
+
+@pytest.mark.parametrize("strength", [0.15, 0.3, 0.5])
+@pytest.mark.parametrize("spacing", [6, 10, 17])
+def test_rulings_are_paper(strength: float, spacing: int) -> None:
+    ink = np.kron(digit(), np.ones((4, 4)))
+    lined = np.maximum(ink, strength * rulings(spacing, len(ink)))
+    assert np.abs(prepare_centred(paint(lined)) - digit()).mean() < 0.03
+    with pytest.raises(ValueError, match="nothing stands out"):
+        prepare_centred(paint(strength * rulings(spacing)))
+
+
+def disc() -> Floats:
+    y, x = np.mgrid[-50:50, -50:50]
+    return np.where(x**2 + y**2 < 200, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("ink", "message"),
+    [
+        (np.zeros((50, 70)), "nothing stands out from the paper"),
+        (np.random.default_rng(0).random((90, 90)), "nothing stands out from the paper and ends"),
+        (np.pad(np.ones((2, 2)), 40), "nothing stands out from the paper but specks"),
+        (np.pad(np.ones((6, 40)), 40), "a mark is no digit: more than 2 times as wide as high"),
+        (disc(), "a mark is no digit: a blot, not strokes"),
+        (np.tile(np.pad(np.ones((8, 2)), 6), (8, 8)), "shows 64 marks, must be at most 50"),
+    ],
+    ids=["blank", "noise", "speck", "dash", "blot", "many"],
+)
+def test_what_is_surely_no_digit_is_refused(ink: Floats, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        prepare_centred(paint(ink))
+
+
+greys: st.SearchStrategy[NDArray[np.uint8]] = arrays.arrays(np.uint8, (28, 28))
+
+
+@given(greys, st.booleans())
+def test_a_framed_image_stays_as_it_is(image: NDArray[np.uint8], dark: bool) -> None:
+    image[0, 0] = image[0, -1] = image[-1, 0] = 0
+    image[14, 14] = 255
+    stored = 255 - image if dark else image
+    pixels = np.repeat(stored[..., None] / 255, 3, axis=2)
+    tolerance = 1e-6 if dark else 0
+    np.testing.assert_allclose(
+        prepare_framed(pixels), [image.astype(np.float32) / np.float32(255)], rtol=0, atol=tolerance
+    )
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 30), st.booleans())
+def test_a_thing_is_fitted_into_the_frame(height: int, width: int, margin: int, dark: bool) -> None:
+    thing = np.pad(np.full((height, width), 0.7), margin + 1)
+    if thing.shape == (28, 28):
+        return
+    (image,) = prepare_framed(np.repeat((1 - thing if dark else thing)[..., None], 3, axis=2))
+    rows, columns = (np.flatnonzero(image.max(axis=axis) > 0.5) for axis in (1, 0))
+    sides = len(rows), len(columns)
+    assert max(sides) == 28
+    assert min(sides) == max(1, int(28 * min(height, width) / max(height, width) + 0.5))
+    assert abs(rows[0] - (27 - rows[-1])) <= 1
+    assert abs(columns[0] - (27 - columns[-1])) <= 1
+
+
+def test_an_empty_frame_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing stands out"):
+        prepare_framed(np.full((40, 40, 3), 0.8))
+
+
+@given(arrays.arrays(np.int64, st.integers(1, 60), elements=st.integers(0, 255)))
+def test_otsu_maximizes_the_variance_between_classes(values: NDArray[np.int64]) -> None:
+    threshold, separability = preparation.otsu(values)
+
+    def between(t: int) -> float:
+        low, high = values[values <= t], values[values > t]
+        if len(low) == 0 or len(high) == 0:
+            return 0
+        return float(len(low) * len(high) * (low.mean() - high.mean()) ** 2 / len(values) ** 2)
+
+    best = max(map(between, range(256)))
+    assert between(threshold) == pytest.approx(best)
+    assert separability == pytest.approx(best / max(values.var(), 1e-9))
+
+
+@pytest.mark.parametrize("width", [3, 5, 8, 13])
+def test_the_width_of_a_stroke_is_measured(width: int) -> None:
+    bar = np.zeros((60, 200), np.bool_)
+    bar[20 : 20 + width, 5:195] = True
+    assert preparation.stroke_width(bar) == pytest.approx(width, abs=0.5)
+
+
+def test_the_same_digit_is_drawn_from_the_same_seed() -> None:
+    first, second = (write(4, 80, 6, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)

@@ -1,0 +1,82 @@
+"""Comparing settings that have been run over the same seeds."""
+
+from collections.abc import Mapping
+from math import sqrt
+from statistics import mean, stdev
+from typing import NamedTuple
+
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+class Row(NamedTuple):
+    """A setting beside the best one.
+
+    Attributes
+    ----------
+    setting : str
+    values : list of float
+        one for each seed
+    differences : list of float
+        from the best setting's values, for the seeds that both have
+    margin : float or None
+        half the width of the confidence interval around the mean of the differences; none for the
+        best, and for fewer than two seeds
+    """
+
+    setting: str
+    values: list[float]
+    differences: list[float]
+    margin: float | None
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the whole interval is below zero."""
+        return self.margin is not None and mean(self.differences) + self.margin < 0
+
+
+def compare(results: Mapping[str, Mapping[int, float]]) -> list[Row]:
+    """Set each setting beside the best, by paired differences.
+
+    The interval is Student's for paired samples [1]_, mean ± t s / √n with n - 1 degrees of
+    freedom, and corrected by Bonferroni's inequality [2]_: t is its quantile for an error of
+    (1 - confidence) / m. The best is chosen by the values that it is compared by, so m is the
+    number of all pairs, k (k - 1) / 2 of k settings: whichever setting turns out the best, its
+    intervals are among those that hold together with that confidence. Dunnett's test of many
+    against one presumes a control that is chosen beforehand, independent samples and one variance
+    for all, and none of this is so here.
+
+    Parameters
+    ----------
+    results
+        of each setting, the value of each seed; larger is better
+
+    Returns
+    -------
+    list of Row
+        the one with the largest mean first
+
+    References
+    ----------
+    .. [1] Student (1908), The probable error of a mean. https://doi.org/10.2307/2331554
+    .. [2] Dunn (1961), Multiple comparisons among means.
+       https://doi.org/10.1080/01621459.1961.10482090
+    """
+    ranked = sorted(results, key=lambda setting: -mean(results[setting].values()))
+    pairs = len(ranked) * (len(ranked) - 1) // 2
+    best = results[ranked[0]]
+    rows = [Row(ranked[0], list(best.values()), [], None)]
+    for setting in ranked[1:]:
+        values = results[setting]
+        differences = [values[seed] - best[seed] for seed in values if seed in best]
+        rows.append(Row(setting, list(values.values()), differences, _margin(differences, pairs)))
+    return rows
+
+
+def _margin(differences: list[float], comparisons: int) -> float | None:
+    runs = len(differences)
+    if runs < 2:
+        return None
+    quantile = stats.t.isf((1 - CONFIDENCE) / 2 / comparisons, runs - 1)
+    return float(quantile) * stdev(differences) / sqrt(runs)
