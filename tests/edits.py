@@ -51,9 +51,10 @@ def main() -> None:
             f"DVC_{name}_DIR": f"{folder}/{name.lower()}"
             for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")
         }
+        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         outcomes = run(Path(folder), arguments.edits, random.Random(arguments.seed))
     print(", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
-    print(f"{arguments.edits} edits during a run, 0 differences")
+    print(f"{arguments.edits} edits, 0 differences")
 
 
 def run(folder: Path, total: int, choose: random.Random) -> Counter[str]:
@@ -70,7 +71,7 @@ def run(folder: Path, total: int, choose: random.Random) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     for _ in tqdm(range(total), unit="edit", disable=None):
         edit(clone, choose)
-        dvc = start(clone)
+        dvc = clone.start_dvc("repro", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             dvc.wait(choose.uniform(0, longest))
             outcomes["edits after a run"] += 1
@@ -102,18 +103,6 @@ def edit(clone: Clone, choose: random.Random) -> None:
     else:
         path.with_suffix(".new").write_text(text)
         path.with_suffix(".new").replace(path)
-
-
-def start(clone: Clone) -> subprocess.Popen[str]:
-    """Start ``dvc repro``."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro"],
-        cwd=clone.root,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def finish(clone: Clone) -> None:
