@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from tools.sweeping.local import DATA, last_line
+from tools.sweeping.local import last_line
 from tools.sweeping.runs import TARGET, Run, Workspace, call, fetch, find, git
 
 FOLDER = Path(".dvc/tmp/slurm")  # a file of names for each array, and a log for each task
@@ -87,7 +87,7 @@ class Cluster:
 
 
 def _check(workspace: Workspace, remote: str) -> str:
-    """Check that tasks will find the commit and the data; return the folder of DVC's cache."""
+    """Check that tasks find the commit, and push its data; return the folder of DVC's cache."""
     if workspace.changes:
         sys.exit("error: the tasks of a cluster run a commit, and there are changes: commit them")
     holds = git("branch", "--remotes", "--contains", workspace.commit, "--list", f"{remote}/*")
@@ -97,7 +97,7 @@ def _check(workspace: Workspace, remote: str) -> str:
         if not repo.config["core"].get("remote"):
             sys.exit("error: .dvc/config: names no remote: dvc remote add --default NAME ADDRESS")
         cache: str = repo.cache.local_cache_dir
-    call(sys.executable, "-m", "dvc", "push", "--quiet", "--with-deps", DATA)
+    call(sys.executable, "-m", "dvc", "push", "--quiet")
     return cache
 
 

@@ -180,6 +180,6 @@ def call(*command: str, text: str = "") -> str:
     except FileNotFoundError:
         sys.exit(f"error: {command[0]}: not found")
     if done.returncode:
-        words = shlex.join(command)
-        sys.exit(f"error: {textwrap.shorten(words, 80, placeholder=' …')}: {done.stderr.strip()}")
+        words = textwrap.shorten(shlex.join(command), 80, placeholder=" …")
+        sys.exit(f"error: {words}: {' '.join(done.stderr.split())}")
     return done.stdout
