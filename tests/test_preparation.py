@@ -73,7 +73,7 @@ def test_place_and_colours_make_no_difference(
             prepare_centred(paint(ink, paper, pen))
 
 
-@given(st.floats(-0.8, 0.8), st.floats(-0.8, 0.8), st.floats(0.4, 1))
+@given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5), st.floats(0.5, 1))
 def test_light_makes_little_difference(down: float, right: float, level: float) -> None:
     ink = np.kron(np.pad(digit(), 6), np.ones((4, 4)))
     y, x = np.mgrid[-0.5:0.5:160j, -0.5:0.5:160j]
