@@ -1,1 +1,1 @@
-"""How fast the engine trains, beside the frameworks: ``python -m benchmarks``."""
+"""Speed, memory and accuracy of training, against other libraries: ``python -m benchmarks``."""

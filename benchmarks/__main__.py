@@ -1,8 +1,8 @@
-"""Measure this project beside others, and write the tables and pictures.
+"""Measure this project against others, and write tables and pictures.
 
-The parts are whole jobs, how they grow with rows and width, accuracy against time, single steps,
-and the parts of a step. What a part measures replaces what it measured before; tables and pictures
-are then made of everything that has been measured.
+The parts are whole jobs, their growth with rows and width, accuracy over time, single steps, and
+the parts of a step. New measurements of a part replace its earlier ones. Tables and pictures are
+then made from all measurements.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def measure(part: str, peers: list[str], rounds: int | None, trial: bool) -> dict[str, Any]:
-    """Measure a part, and show what it is at."""
+    """Measure a part, and show its progress."""
     rows = TRIAL_ROWS if trial else None
     if part == "profile":
         command = [sys.executable, "-m", "benchmarks.profile"]
@@ -70,7 +70,7 @@ def measure(part: str, peers: list[str], rounds: int | None, trial: bool) -> dic
 
 
 def collect(part: str, found: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
-    """Nest what was found."""
+    """Return the measurements in nested dictionaries, by their two names."""
     nested: dict[str, Any] = {}
     for first, second, value in shown(part, found):
         nested.setdefault(first, {})[second] = value
@@ -78,7 +78,7 @@ def collect(part: str, found: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
 
 
 def shown(part: str, found: Iterable[tuple[str, str, Any]]) -> Iterable[tuple[str, str, Any]]:
-    """Pass the measurements on, and show which was the last."""
+    """Yield the measurements, and show the names of the last one."""
     progress = tqdm(found, desc=part, unit=" measured")
     for first, second, value in progress:
         progress.set_postfix_str(f"{first}, {second}")
@@ -100,7 +100,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def installed(package: str) -> str:
-    """Return the version of a package, of TensorFlow's builds the one for processors first."""
+    """Return the version of a package, for TensorFlow that of its build for CPUs."""
     return version("tensorflow-cpu" if package == "tensorflow" else package)
 
 

@@ -1,4 +1,4 @@
-"""The arrays that everything is measured on."""
+"""The arrays of all measurements."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ PROCESSED = Path("data/processed")
 
 
 def write_copies(folder: Path, copies: int, rows: int | None) -> None:
-    """Write the arrays, with the training images over and over, and at most so many ``rows``."""
+    """Write at most ``rows`` rows of each array, and repeat those of training ``copies`` times."""
     folder.mkdir(exist_ok=True)
     for source in PROCESSED.glob("*.npy"):
         array = np.load(source, mmap_mode="r")[:rows]

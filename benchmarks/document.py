@@ -1,4 +1,4 @@
-"""Write what was measured as tables into the pages that have a place for them, and draw it."""
+"""Write the measurements as tables into the marked places of the pages, and draw them."""
 
 import re
 from collections.abc import Callable
@@ -24,8 +24,7 @@ Runs = list[dict[str, Any]]
 def write(results: dict[str, Any], folder: Path) -> None:
     """Fill in the tables and draw the pictures of the parts that were measured.
 
-    The pages are those of the project, and are written with the pictures to the same paths in
-    ``folder``.
+    The project's pages are read; pages and pictures are written to the same paths in ``folder``.
     """
     (folder / "docs").mkdir(exist_ok=True)
     tables = {"machine": machine(results["machine"])}
@@ -58,7 +57,7 @@ def fill(text: str, name: str, table: str) -> str:
 
 
 def machine(found: dict[str, Any]) -> str:
-    """Return a sentence on the machine and the packages."""
+    """Return a sentence about the machine and the packages."""
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     return f"{found['processors']} × {found['processor']}, {found['memory']} of memory; {versions}."
 
@@ -167,7 +166,7 @@ def draw_accuracy(recipes: dict[str, Any]) -> Figure:
 
 
 def plain_look(axes: Axes) -> None:
-    """Leave out what carries no information."""
+    """Hide the frame, and lighten the grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     axes.grid(color="0.9", linewidth=0.6)
@@ -201,7 +200,7 @@ def step_tables(workloads: dict[str, Any]) -> str:
 
 
 def profile_table(parts: dict[str, float]) -> str:
-    """Return the parts of a step and their share."""
+    """Return a table of the parts of a step and their shares."""
     total = sum(parts.values())
     lines = ["| part of a step | µs | share |", "| --- | ---: | ---: |"]
     lines += [f"| {name} | {micros:.2f} | {micros / total:.0%} |" for name, micros in parts.items()]

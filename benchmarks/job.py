@@ -1,4 +1,4 @@
-"""A job, start to saved weights, as the script of each peer is given it and reports on it."""
+"""A job, from process start to saved weights, and the report of a peer's script on it."""
 
 import json
 import time
@@ -15,9 +15,9 @@ Score = tuple[Any, Any]  # loss and accuracy, as anything that becomes a float
 
 @dataclass(frozen=True)
 class Job:
-    """A network and its training, with the settings of ``params.yaml`` by their names.
+    """A network and its training, with the settings of ``params.yaml`` by the same names.
 
-    ``others`` are settings that this project alone has. The training images and those of
+    ``others`` are settings that only this project has. The training images and those of
     ``held_out`` are scored after each epoch. ``data`` is the folder of the arrays.
     """
 
@@ -53,11 +53,11 @@ class Report:
 
     Attributes
     ----------
-    start : until the packages are imported and the arrays are loaded
-    compile : spent on compilation
+    start : when the packages were imported and the arrays loaded
+    compile : duration of compilation
     epochs : when each was scored, and the loss and accuracy on training and held-out images
     end : when the weights were saved
-    memory : the most that the process had in memory until then, in bytes
+    memory : peak memory of the process until then, in bytes
     """
 
     _begin: float
@@ -68,18 +68,18 @@ class Report:
     memory: int = 0
 
     def started(self) -> None:
-        """Note that training can begin."""
+        """Record that training can begin."""
         self.start = self._seconds()
 
     def epoch(self, train: Score, held_out: Score) -> None:
-        """Note the loss and the accuracy on the training and on the held-out images."""
+        """Record the loss and the accuracy on the training and on the held-out images."""
         scores = {"train": train, "held_out": held_out}
         self.epochs.append(
             {"seconds": self._seconds(), **{k: [float(x) for x in v] for k, v in scores.items()}}
         )
 
     def saved(self) -> None:
-        """Note that the weights are saved, and print everything as one line of JSON."""
+        """Record that the weights are saved, and print the report as one line of JSON."""
         self.end = self._seconds()
         # not from getrusage, which counts the memory of the parent before exec, too
         status = Path("/proc/self/status").read_text()

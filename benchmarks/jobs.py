@@ -1,8 +1,8 @@
-"""Run whole jobs, each a process of its own, and measure it from outside.
+"""Run whole jobs, each in a separate process, and measure them from outside.
 
-A job is what a person waits for: start, load, train, score the training and the held-out images
-after each epoch, save the weights. The peers take turns, so that what disturbs the machine disturbs
-them all.
+A job is all that a user waits for: start, load, train, score the training and the held-out images
+after each epoch, save the weights. The peers take turns, so that a disturbance of the machine
+affects them all.
 """
 
 import json
@@ -35,7 +35,7 @@ PEERS = {
 
 @dataclass(frozen=True)
 class Task:
-    """A job under a title, on a multiple of MNIST's training images."""
+    """A job with a title, on a multiple of MNIST's training images."""
 
     title: str
     job: Job
@@ -44,7 +44,7 @@ class Task:
 
 
 def recipe(name: str) -> Job:
-    """Read a recipe, with what the peers do not know under ``others``."""
+    """Read a recipe, with the settings that only this project has under ``others``."""
     sections = yaml.safe_load((RECIPES / f"{name}.yaml").read_text())
     settings = sections.get("model", {}) | sections.get("train", {})
     known = asdict(Job())
@@ -53,7 +53,7 @@ def recipe(name: str) -> Job:
 
 
 def wide(*hidden: int) -> Job:
-    """Return one epoch of a wide network."""
+    """Return a job of one epoch for a wide network."""
     dropout = (0.1,) * len(hidden)
     return Job(hidden, dropout, batch_size=128, learning_rate=0.05, epochs=1)
 
@@ -71,7 +71,7 @@ JOBS = {
     "wide": Task("2500-2000-1500-1000-500, 1 epoch", wide(2500, 2000, 1500, 1000, 500)),
     "rows": Task("ten times the rows, 4 epochs", replace(DEFAULT, epochs=4), copies=10),
 }
-# in float64, and shuffled once more, thirty times MNIST needs 21 GB
+# plain uses float64 and a shuffled copy: thirty times MNIST would need 21 GB
 ROWS = {
     str(copies): Task(
         f"{copies} times MNIST",
@@ -88,7 +88,7 @@ WIDTHS = {
 
 
 def accuracy_tasks() -> dict[str, Task]:
-    """Return a task for each recipe, scored on the test images, with the peers that can do it."""
+    """Return a task for each recipe, scored on the test images, with the peers that support it."""
     shared = {"reference": tuple(PEERS), "fast": SCHEDULED}
     return {
         path.stem: Task(
@@ -107,7 +107,7 @@ def tasks(part: str) -> dict[str, Task]:
 
 
 def smaller(task: Task) -> Task:
-    """Return a task that shows within seconds whether everything runs."""
+    """Return a small version of a task, which takes seconds, for a trial."""
     hidden = tuple(min(units, 64) for units in task.job.hidden)
     job = replace(task.job, hidden=hidden, epochs=min(task.job.epochs, 2))
     return replace(task, job=job, copies=min(task.copies, 2))
@@ -135,7 +135,7 @@ def run_in_turn(
 
 
 def measure(peer: str, job: Job, weights: Path) -> dict[str, Any]:
-    """Run a job: its wall and processor time in seconds, and its own report."""
+    """Run a job; return its wall and processor time in seconds, and its own report."""
     with TemporaryFile("w+") as output:
         begin = time.monotonic()
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Time the parts of a training step of the default network, one by one, as shipped."""
+"""Time the parts of a training step of the default network, one by one."""
 
 import stages  # noqa: F401  # isort: skip  (chooses the kernels, before NumPy)
 import json
@@ -21,7 +21,7 @@ ROUNDS, CALLS = 200, 50
 
 
 def main() -> None:
-    """Measure in turn, and print the microseconds of each part as JSON: their medians."""
+    """Measure the parts in turn, and print the median microseconds of each as JSON."""
     parts = step_parts()
     seconds: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(ROUNDS):
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def step_parts() -> dict[str, Callable[[], object]]:
-    """Name the calls that a step consists of, each on arrays of its true size."""
+    """Return the calls of a step by name, each on arrays of the size in training."""
     work = WORKLOADS["default"]
     sizes, rows = (784, *work.hidden, 10), work.batch_size
     random = np.random.default_rng(0)

@@ -1,1 +1,1 @@
-"""Programs that use the library ``network``, to be read and changed."""
+"""Example programs that use the library ``network``."""

@@ -1,4 +1,4 @@
-"""Train a network on one's own arrays: the noisy points of two interleaved spirals.
+"""Train a network on your own arrays: here, the noisy points of two interleaved spirals.
 
 Run it from the project's folder with ``python -m examples.own_arrays``, or anywhere as a script
 once ``pip install -e .`` has installed the library.

@@ -1,5 +1,5 @@
 """A fully connected classifier in NumPy: layers, loss, weight decay, optimizers, training.
 
-Rows are samples. Nothing here reads a file or the clock, and nothing prints. ``trainer.Trainer``
-puts the parts together from plain values.
+Rows of arrays are samples. The package reads no file and no clock, and prints nothing.
+``trainer.Trainer`` assembles the parts from plain values.
 """

@@ -1,4 +1,4 @@
-"""Array types of the package's signatures, and arrays that are reused from batch to batch."""
+"""Array types of the package's signatures, and the reuse of memory from batch to batch."""
 
 from typing import Any, Protocol, TypeVar
 
@@ -13,12 +13,12 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 class Vectors(Protocol):
-    """A network's parameters and their gradient, or a slice of both: weights come before biases.
+    """A network's parameters and their gradient, or a slice of both. Weights come before biases.
 
     Attributes
     ----------
     parameters, gradient : (n,)
-    weights, weights_gradient : the part of each that holds weights
+    weights, weights_gradient : (m,), the first elements of each, those of weights
     """
 
     parameters: Floats
@@ -28,15 +28,16 @@ class Vectors(Protocol):
 
 
 def with_rows(array: NDArray[Number], rows: int) -> NDArray[Number]:
-    """Return an array with another number of rows, in the same memory if that has enough.
+    """Return an array with another number of rows, in the same memory if it is large enough.
 
     Parameters
     ----------
     array : (n, …), an array that this function returned, or a new one
+    rows : number of rows
 
     Returns
     -------
-    (rows, …), its content undefined
+    (rows, …), of the same dtype; its content is undefined
     """
     whole = array if array.base is None else array.base
     if rows <= len(whole):

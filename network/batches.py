@@ -1,4 +1,4 @@
-"""Mini-batches in a fresh random order each epoch."""
+"""Mini-batches in a new random order each epoch."""
 
 import math
 from collections.abc import Iterator
@@ -15,29 +15,29 @@ Item = TypeVar("Item")
 
 
 class ShuffledBatches:
-    """An iteration is one epoch: every sample once, the last batch with the rest.
+    """Mini-batches in random order: an iteration is one epoch, and holds each sample once.
 
-    The order is one permutation of all samples. Rows are gathered by chunks of whole batches, each
-    in one call, into an array small enough to stay in the processor's cache until its batches are
-    used.
+    The last batch holds the rest. The order is one permutation of all samples. Rows are gathered in
+    chunks of whole batches, one call per chunk, into an array small enough to stay in the
+    processor's cache until its batches are used.
 
-    Images of more than ``WHOLE_BYTES`` may not fit into memory, and each row at random would then
-    be a read from the disk. Their order is random in two steps: blocks of neighbouring rows, read
-    in one piece each, are drawn at random into a pool, and the pool's rows are permuted.
+    Images of more than ``WHOLE_BYTES`` may not fit into memory, and each random row would then be
+    a separate read from the disk. Their order is random in two steps: blocks of neighbouring rows,
+    each read at once, are drawn at random into a pool, and the pool's rows are permuted.
     Source: Xu et al., "In-Database Machine Learning with CorgiPile", SIGMOD 2022, section 4, which
     also shows that training converges as well.
 
     Deforming a chunk takes longer than gathering it, so it is done on a second thread: while one
-    chunk is used, the next is made, and no more. Chunks are made one after another in the order of
-    their use, so that no byte depends on timing or on the number of cores.
+    chunk is used, the next one is made. Chunks are made one after another in the order of their
+    use, so that no byte depends on timing or on the number of cores.
 
     Parameters
     ----------
-    images : (n, features), which may be memory-mapped
-    labels : (n,)
+    images : (n, features), float32, which may be memory-mapped
+    labels : (n,), of any integer dtype
     batch_size : at most n
-    generator : the shuffle's own
-    deformation : of each image, anew in each epoch; None leaves the images as they are
+    generator : used for the order alone
+    deformation : applied to each image in each epoch; None leaves the images unchanged
     """
 
     CHUNK_BYTES = 256 * 2**10
@@ -58,15 +58,15 @@ class ShuffledBatches:
         self._generator = generator
         self._deformation = deformation
         rows = min(self._whole_batches(self.CHUNK_BYTES), len(images))
-        # with a deformation, one to use and one to make meanwhile
+        # with a deformation, one is used while the other is made
         self._chunks = np.empty((2 if deformation else 1, rows, images.shape[1]), images.dtype)
 
     def __len__(self) -> int:
-        """Count the batches of an epoch."""
+        """Return the number of batches per epoch."""
         return math.ceil(len(self._images) / self._batch_size)
 
     def __iter__(self) -> Iterator[tuple[Floats, Labels]]:
-        """Yield images (batch_size, features) and labels (batch_size,), valid until the next."""
+        """Yield images (rows, features) and labels (rows,), intp, valid until the next batch."""
         chunks = self._gather()
         for images, labels in ahead(chunks) if self._deformation else chunks:
             for start in range(0, len(labels), self._batch_size):
@@ -74,7 +74,7 @@ class ShuffledBatches:
                 yield images[batch], labels[batch]
 
     def _gather(self) -> Iterator[tuple[Floats, Labels]]:
-        """Yield one chunk after another, in turn in each of the arrays that there are."""
+        """Yield the chunks of an epoch; the preallocated arrays hold them in turn."""
         whole = self._images.nbytes <= self.WHOLE_BYTES
         chunks = cycle(self._chunks)
         for pool_images, pool_labels in [(self._images, self._labels)] if whole else self._pools():
@@ -88,7 +88,7 @@ class ShuffledBatches:
                 yield images, pool_labels[rows].astype(np.intp)
 
     def _pools(self) -> Iterator[tuple[Floats, Labels]]:
-        """Fill the pool with block after block, and yield it when it is full."""
+        """Fill the pool with random blocks, and yield it whenever it is full."""
         block_rows = self._whole_batches(self.BLOCK_BYTES)
         blocks_a_pool = max(1, self.POOL_BYTES // (block_rows * self._images[0].nbytes))
         images = np.empty((blocks_a_pool * block_rows, *self._images.shape[1:]), self._images.dtype)
@@ -106,13 +106,13 @@ class ShuffledBatches:
             yield images[:filled], labels[:filled]
 
     def _whole_batches(self, size: int) -> int:
-        """Count the rows of as many batches as fit into that many bytes, and of one at least."""
+        """Return the rows of the batches that fit into ``size`` bytes, at least one batch."""
         batches: int = max(1, size // (self._batch_size * self._images[0].nbytes))
         return batches * self._batch_size
 
 
 def ahead(iterator: Iterator[Item]) -> Iterator[Item]:
-    """Yield the same items, each made on a second thread while the one before is used."""
+    """Yield the same items; a second thread makes each while the one before it is used."""
     with ThreadPoolExecutor(1) as second_thread:
         following = second_thread.submit(next, iterator, None)
         while (item := following.result()) is not None:

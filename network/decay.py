@@ -16,7 +16,7 @@ class Decay(Protocol):
     """The part of an optimizer's step that comes from the penalty."""
 
     def apply(self, learning_rate: float) -> None:
-        """Change the gradient or the weights, before the optimizer uses the gradient."""
+        """Change the gradient or the weights in place, before the optimizer uses the gradient."""
 
 
 class CoupledDecay:
@@ -40,11 +40,11 @@ class CoupledDecay:
 
 
 class DecoupledDecay:
-    """W ← (1 - η λ) W, for a rate η λ that may be as small as the numbers' precision.
+    """W ← (1 - η λ) W, for η λ that may be as small as the precision of the numbers.
 
-    The numbers just below 1 are 2⁻²⁴ apart in float32, and a usual rate is a few of those. So it is
-    rounded to a multiple of this spacing, and the remainder is carried to the next step: no step
-    is wrong by more than half the spacing, and their product is right.
+    The numbers just below 1 are 2⁻²⁴ apart in float32, and a usual η λ is a few of these spacings.
+    So it is rounded to a multiple of the spacing, and the remainder is carried to the next step: no
+    step is wrong by more than half the spacing, and the product of all steps is right.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@ takes the value that the image has at
 
     p(u) = A u + t + D(u),
 
-where A rotates, scales and shears, t shifts, and D is a smooth random field. A network that sees
-each image deformed anew in each epoch learns that none of this changes a label.
+where A rotates, scales and shears, t shifts, and D is a smooth random field. A network that is
+trained on a new deformation of each image in each epoch learns that none changes the label.
 Source: Simard, Steinkraus & Platt, "Best Practices for Convolutional Neural Networks Applied to
 Visual Document Analysis", ICDAR 2003, section 2.
 """
@@ -22,18 +22,18 @@ NODES = 7
 
 
 class Deformation:
-    """Deforms each image by an affine map and a field of its own, drawn at random.
+    """Deform each image by an affine map and a smooth field, drawn at random for each.
 
-    p is linear in A, t and the values that D has at the nodes of a grid. So the places of all
-    pixels are one matrix product: these numbers, drawn for each image, with a fixed basis.
+    p is linear in A, t and the values of D at the nodes of a grid. So the places of all pixels are
+    one matrix product of these numbers, drawn for each image, with a fixed basis.
 
-    Numbers are drawn in the order of the images. The same calls give the same bytes, and other
-    blocks of the same images the same images but for rounding.
+    Numbers are drawn in the order of the images. The same calls give the same bytes. If the same
+    images are passed in other blocks, the results differ by rounding alone.
 
     Parameters
     ----------
-    pixels : side * side
-    generator : the deformation's own
+    pixels : number of pixels of an image, side * side
+    generator : used for the deformations alone
     rotation : in degrees; the angle is uniform in ± rotation
     scale : width and height are scaled by exp(s), each s uniform in ± scale
     shear : x changes by y times a factor that is uniform in ± shear
@@ -73,19 +73,19 @@ class Deformation:
         self._places = np.empty((2, self.BLOCK_ROWS, pixels), np.float32)
 
     def __call__(self, images: Floats, out: Floats | None = None) -> Floats:
-        """Deform each image anew.
+        """Deform each image, with newly drawn numbers.
 
         Parameters
         ----------
         images : (n, side * side), float32 in [0, 1], row after row of each image
-        out : of the same shape and type, which is written and returned; ``images`` itself may be
+        out : array of the same shape and dtype that is written and returned; may be ``images``
 
         Returns
         -------
         (n, side * side), float32 in [0, 1]; outside its frame an image is 0
         """
         deformed = np.empty_like(images) if out is None else out
-        # few at a time, so that the arrays on the way stay in the processor's cache
+        # in blocks, so that the intermediate arrays stay in the processor's cache
         for start in range(0, len(images), self.BLOCK_ROWS):
             block = slice(start, start + self.BLOCK_ROWS)
             places = self._places[:, : len(images[block])]
@@ -131,12 +131,12 @@ def affine_basis(side: int) -> Floats:
 
 
 def elastic_basis(side: int) -> Floats:
-    """Return the share of each node of a grid in D, at every pixel: (nodes, side * side), float32.
+    """Return the weight of each grid node in D, at every pixel: (nodes, side * side), float32.
 
     D(u) = Σ_nodes B(u) r / √Σ_nodes B(u)², with a random number r at each node and
     B(u) = exp(-|u - node|² / 2 d²), d being the distance between nodes. So D has the variance of r
-    everywhere. In 28 × 28 pixels d is 4, and this is the field of Simard et al., who draw a number
-    at each pixel and spread it by a Gaussian of 4 pixels, at a sixteenth of the numbers.
+    everywhere. In 28 × 28 pixels d is 4, and D approximates the field of Simard et al., who draw a
+    number at each pixel and smooth with a Gaussian of 4 pixels, with a sixteenth of the numbers.
     """
     distance = side / NODES
     pixels = np.arange(side, dtype=np.float32)[:, None]
@@ -148,7 +148,7 @@ def elastic_basis(side: int) -> Floats:
 
 
 class BilinearSampling:
-    """The values of images at places between their pixels.
+    """Bilinear interpolation of images at places between their pixels.
 
     At (x, y) with the fractions f of x and g of y, between pixels a, b above and c, d below, it is
 
@@ -158,8 +158,8 @@ class BilinearSampling:
 
     Parameters
     ----------
-    rows : the most images in a call
-    side : of an image, in pixels
+    rows : largest number of images per call
+    side : width and height of an image, in pixels
     """
 
     def __init__(self, rows: int, side: int) -> None:
@@ -196,7 +196,7 @@ class BilinearSampling:
         np.add(indices, self._starts[:n], indices)
         pixels = self._padded.reshape(-1)
         a, b, c, d = (
-            # the default mode would go through a copy, to leave `out` alone if an index were wrong
+            # the default mode would copy, to keep `out` unchanged if an index were out of range
             pixels[offset:].take(indices, out=neighbour[:n], mode="clip")
             for offset, neighbour in zip((0, 1, width, width + 1), self._neighbours, strict=True)
         )

@@ -1,12 +1,12 @@
 """Layers: ``forward`` computes a batch's activations, ``backward`` the gradient of the loss.
 
 A batch is (rows, features). Each layer keeps what its ``backward`` needs, and owns the arrays
-that ``forward`` and ``backward`` return, which hold until its next call. It sizes them by the
-batch, and allocates only for a batch larger than any before. ``infer`` is the layer in
-evaluation: it leaves the layer as it is, and no later call overwrites the array that it returns.
+that ``forward`` and ``backward`` return, which are valid until its next call. It sizes them by the
+batch, and allocates only for a batch larger than any before. ``infer`` is for evaluation: it does
+not change the layer's state, and no later call overwrites the array that it returns.
 
-At this size a step costs calls and memory traffic more than arithmetic. The third argument of a
-NumPy function is the array that it writes: given by position, it takes less time than by name.
+At this size, function calls and memory traffic take more time than arithmetic. The third argument
+of a NumPy function is its output array: passing it by position is faster than by name.
 """
 
 import math
@@ -19,7 +19,7 @@ from network.arrays import Floats, FloatType, with_rows
 
 
 class Layer(Protocol):
-    """One step of a network."""
+    """A layer of a network."""
 
     def forward(self, x: Floats) -> Floats:
         """Return y (rows, out) for x (rows, in) in training."""
@@ -65,7 +65,7 @@ class Dense:
         return np.dot(gradient, self.weights.T, self._x_gradient)
 
     def differentiate(self, gradient: Floats) -> None:
-        """dL/dW = xᵀ dL/dy and dL/db = Σ_rows dL/dy = 1ᵀ dL/dy, all that a first layer needs."""
+        """dL/dW = xᵀ dL/dy and dL/db = Σ_rows dL/dy = 1ᵀ dL/dy; a first layer needs no dL/dx."""
         np.dot(self._x.T, gradient, self.weights_gradient)
         np.dot(self._ones, gradient, self.bias_gradient)
 
@@ -76,10 +76,15 @@ class Dense:
 
 
 class ReLU:
-    """y = max(x, 0), for some number of units."""
+    """y = max(x, 0).
+
+    Parameters
+    ----------
+    units : number of features
+    """
 
     def __init__(self, units: int, dtype: FloatType) -> None:
-        self._zero = np.zeros((), dtype)  # an array, because a Python 0 is converted at every call
+        self._zero = np.zeros((), dtype)  # an array, as a Python 0 would be converted at every call
         self._y: Floats = np.empty((0, units), dtype)
         self._x_gradient: Floats = np.empty((0, units), dtype)
 
@@ -109,9 +114,9 @@ class Dropout:
 
     Parameters
     ----------
-    units : the features of a batch
+    units : number of features
     rate : in [0, 1), the share of units that are dropped, rounded to a multiple of 2⁻¹⁶
-    generator : used for the masks alone; those of many batches are drawn in one call
+    generator : used for the masks alone; one call draws those of many batches
     """
 
     ROWS_DRAWN = 256
@@ -155,7 +160,7 @@ class Dropout:
         self._kept = with_rows(self._kept, batches * rows)
         self._masks = with_rows(self._masks, batches * rows)
         words = self._random.random_raw(math.ceil(self._masks.size / 4))
-        # as bytes of a little-endian machine, so that every machine draws the same masks
+        # in little-endian order, so that every machine draws the same masks
         bits = words.astype("<u8", copy=False).view("<u2")[: self._masks.size]
         np.less(bits.reshape(self._masks.shape), self._keep, self._kept)
         np.multiply(self._kept, self._scale, self._masks)

@@ -8,7 +8,7 @@ from network.arrays import Floats, FloatType, Labels, with_rows
 def softmax(logits: Floats) -> Floats:
     """p = exp(z - max z) / Σ exp(z - max z), row by row.
 
-    The shift by the maximum cancels, and keeps exp in range for all finite logits.
+    The shift by the maximum cancels out, and keeps exp in range for all finite logits.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def softmax(logits: Floats) -> Floats:
 def cross_entropy(logits: Floats, labels: Labels) -> Floats:
     """-log softmax(z)[label] = log Σ exp(z - max z) - (z - max z)[label], in nats.
 
-    Computed from the logits, because a probability may round to zero and then has no logarithm.
+    It is computed from the logits, because a probability may round to zero, which has no logarithm.
 
     Parameters
     ----------
@@ -43,7 +43,13 @@ def cross_entropy(logits: Floats, labels: Labels) -> Floats:
 
 
 class SoftmaxCrossEntropy:
-    """L = the mean over the batch of -log softmax(z)[label]."""
+    """L = the mean over the batch of -log softmax(z)[label].
+
+    Parameters
+    ----------
+    classes : number of classes
+    dtype : that of the logits
+    """
 
     def __init__(self, classes: int, dtype: FloatType) -> None:
         self._identity: Floats = np.eye(classes, dtype=dtype)
@@ -73,7 +79,7 @@ class SoftmaxCrossEntropy:
         np.exp(p, p)
         np.dot(p, self._rows, row)  # rows · Σ exp, so that p comes out divided by rows
         np.divide(p, row, p)
-        # the default mode would copy first, to leave `out` alone if an index were wrong
+        # the default mode would copy, to keep `out` unchanged if an index were out of range
         self._targets.take(labels, axis=0, out=self._y, mode="clip")
         return np.subtract(p, self._y, p)
 

@@ -21,7 +21,11 @@ class ClassScore(NamedTuple):
 
 
 class Evaluation:
-    """Comparison of logits with labels, added up batch by batch.
+    """Scores of logits against labels, accumulated batch by batch.
+
+    Parameters
+    ----------
+    classes : number of classes
 
     Attributes
     ----------
@@ -34,7 +38,7 @@ class Evaluation:
         self._loss_sum = 0.0
 
     def add(self, logits: Floats, labels: Labels) -> None:
-        """Add a batch: logits (rows, classes) and labels (rows,)."""
+        """Add a batch: logits (rows, classes), and labels (rows,) in [0, classes)."""
         self.confusion += confusion_matrix(labels, logits.argmax(axis=1), len(self.confusion))
         self._loss_sum += float(cross_entropy(logits, labels).sum(dtype=np.float64))
 
@@ -81,7 +85,7 @@ class Bin(NamedTuple):
 
 
 def reliability(probabilities: Floats, labels: Labels, bins: int = 15) -> list[Bin]:
-    """Sort samples into bins of equal width by their confidence, the largest probability.
+    """Group samples into bins of equal width by their confidence, the largest probability.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 2.
 
@@ -89,6 +93,7 @@ def reliability(probabilities: Floats, labels: Labels, bins: int = 15) -> list[B
     ----------
     probabilities : (n, classes), each row summing to one
     labels : (n,)
+    bins : number of bins in [0, 1]
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The network: its parameters, its forward and its backward pass."""
+"""The network: its parameters, forward pass and backward pass."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -12,19 +12,19 @@ from network.layers import Dense, Dropout, Layer, ReLU
 
 
 class Network:
-    """Dense, then ReLU, dropout and Dense again for each hidden layer.
+    """A dense layer, then ReLU, dropout and another dense layer for each hidden layer.
 
     Parameters
     ----------
-    sizes : the units of each layer from the input to the classes, such as [784, 64, 32, 10]
-    dropout : one for each hidden layer, None where it has none; by default none has
+    sizes : number of units of each layer from input to classes, such as [784, 64, 32, 10]
+    dropout : a layer, or None, for each hidden layer; by default there is no dropout
     dtype : float32, or float64 to check gradients
 
     Attributes
     ----------
     sizes : as given
-    parameters, gradient : (n,), every weight and then every bias; the layers work on views
-    weights, weights_gradient : the part of each that holds the weights
+    parameters, gradient : (n,), all weights and then all biases; the layers use views of them
+    weights, weights_gradient : (m,), the first elements of each, those of the weights
     """
 
     def __init__(
@@ -56,8 +56,13 @@ class Network:
     def initialize(self, generator: np.random.Generator) -> None:
         """W ~ N(0, 2 / fan_in), b = 0.
 
-        Drawn as float64 and rounded, so that a float32 network starts at the rounded weights of
-        a float64 one. Source: He et al., "Delving Deep into Rectifiers", ICCV 2015, equation 10.
+        The numbers are drawn as float64 and rounded: a float32 network starts with the rounded
+        weights of a float64 one.
+        Source: He et al., "Delving Deep into Rectifiers", ICCV 2015, equation 10.
+
+        Parameters
+        ----------
+        generator : used for the weights alone
         """
         for layer in self._dense:
             deviation = np.sqrt(2 / len(layer.weights))
@@ -67,7 +72,7 @@ class Network:
     def forward(self, x: NDArray[Any]) -> Floats:
         """Return the logits (rows, classes) of x (rows, inputs) in training, dropout on.
 
-        The array is overwritten by the next call; ``logits`` does not touch it.
+        The next call overwrites the array; ``logits`` does not.
 
         Raises
         ------
@@ -91,7 +96,7 @@ class Network:
     def logits(self, x: NDArray[Any]) -> Floats:
         """Return the logits (rows, classes) of x (rows, inputs) in evaluation, dropout off.
 
-        The array is a new one, and the state between ``forward`` and ``backward`` stays.
+        The array is a new one, and the state that ``backward`` uses is unchanged.
 
         Raises
         ------
@@ -118,8 +123,8 @@ class Network:
         Raises
         ------
         ValueError
-            if a name is missing or unknown, shapes do not fit together, or a value is not a finite
-            float32 number
+            if a name is missing or unknown, if the shapes do not fit together, or if a value is not
+            a finite float32 number
         """
         weights = [
             arrays[f"W{number}"]
@@ -142,7 +147,7 @@ class Network:
         return network
 
     def _converted(self, x: NDArray[Any]) -> Floats:
-        """Return x in the parameters' dtype, after a check that would be less clear from NumPy."""
+        """Check x, and return it in the parameters' dtype."""
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.sizes[0] or x.dtype.kind not in "fiub":
             raise ValueError(
@@ -153,7 +158,7 @@ class Network:
 
 
 def _views(vector: Floats, shapes: list[tuple[int, int]]) -> list[tuple[Floats, Floats]]:
-    """Cut a flat vector into (weights, bias) of each layer: all weights first, then all biases."""
+    """Return views (weights, bias) of each layer in a flat vector: all weights, then all biases."""
     lengths = [fan_in * fan_out for fan_in, fan_out in shapes] + [out for _, out in shapes]
     pieces = np.split(vector, np.cumsum(lengths)[:-1])
     weights, biases = pieces[: len(shapes)], pieces[len(shapes) :]

@@ -1,9 +1,9 @@
-"""Optimizers: they move a network's flat parameter vector, in place, by its flat gradient.
+"""Optimizers: each updates a network's flat parameter vector in place, by its flat gradient.
 
 θ are the parameters, W the weights among them, g the gradient of the loss, η the learning rate. A
-step is a few operations on whole vectors, and leaves the network's gradient overwritten. Weight
-decay is an object of its own, applied at the start of each step: see ``network.decay``. A large
-network is updated slice by slice: see ``Sliced``.
+step is a few operations on whole vectors, and overwrites the network's gradient. Weight decay is a
+separate object, applied at the start of each step: see ``network.decay``. A large network is
+updated slice by slice: see ``Sliced``.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,14 +20,14 @@ OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 SLICE = 2**16  # elements: 256 KiB in float32
-SLICES_PER_THREAD = 8  # at least: to hand over fewer takes longer than it saves
+SLICES_PER_THREAD = 8  # at least: for fewer, a second thread costs more time than it saves
 
 
 class Optimizer(Protocol):
     """An update rule with its state."""
 
     def step(self, learning_rate: float) -> None:
-        """Move the parameters by the gradient of the last ``Network.backward``."""
+        """Update the parameters by the gradient of the last ``Network.backward``."""
 
 
 def create_optimizer(
@@ -48,10 +48,13 @@ def create_optimizer(
 
     Parameters
     ----------
+    name : one of ``OPTIMIZERS``
+    network : its parameters are updated in place
     strength : λ of the L2 penalty λ/2 Σ W²
     momentum : of ``momentum`` and ``nesterov``, in [0, 1)
     beta1, beta2, epsilon : of ``adam`` and ``adamw``
-    threads : share the slices of a large network; the result does not depend on them
+    threads : number of threads that share the slices of a large network; the result is the same
+        for every number
     """
 
     def create(vectors: Vectors) -> Optimizer:
@@ -86,16 +89,17 @@ class Slice:
 class Sliced:
     """An optimizer for each slice of a network's vectors.
 
-    A step is several operations, each on every element by itself. On vectors larger than the
-    processor's cache each operation reads them from memory anew; a slice stays in the cache until
-    the last operation is done. The slices are independent of each other, so that neither their
-    size nor the number of threads changes a byte.
+    A step is several elementwise operations. On vectors larger than the processor's cache, each
+    operation reads them from memory again; a slice stays in the cache until the last operation. The
+    slices are independent of each other, so that neither their size nor the number of threads
+    changes a byte.
 
     Parameters
     ----------
     network : its vectors are cut into slices of ``SLICE`` elements
     create : returns the optimizer of a slice
-    threads : share the slices, fewer of them if there are few slices; one is the caller's
+    threads : number of threads that share the slices, the caller's included; fewer are used for
+        few slices
     """
 
     def __init__(

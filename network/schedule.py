@@ -1,7 +1,7 @@
-"""Learning rates over the steps of a training: a rise during the warm-up, then a fall.
+"""Learning rate schedules: a rise during the warm-up, then a constant or falling rate.
 
-A shape gives the factor on the peak learning rate from the progress p of each part: p runs
-through (0, 1] over the steps of the warm-up, and through [0, 1) over all that follow.
+A shape gives the factor of the peak learning rate for the progress p of each part: p runs through
+(0, 1] over the steps of the warm-up, and through [0, 1) over the steps after it.
 """
 
 import math
@@ -12,14 +12,14 @@ ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
 
 
 class Shape(NamedTuple):
-    """The factor by the progress of the rise, and by that of the fall."""
+    """The factor as a function of the progress of the rise, and of the fall."""
 
     rise: Callable[[float], float]
     fall: Callable[[float], float]
 
 
 def linear(p: float) -> float:
-    """Rise in proportion: Goyal et al., "Accurate, Large Minibatch SGD" (2017), section 2.2."""
+    """Rise linearly: Goyal et al., "Accurate, Large Minibatch SGD" (2017), section 2.2."""
     return p
 
 
@@ -29,12 +29,12 @@ def constant(_: float) -> float:
 
 
 def steps(p: float) -> float:
-    """Divide by ten at a half and at three quarters, as He et al., CVPR 2016, section 4.2, do."""
+    """Divide by ten at p = ½ and at p = ¾, as in He et al., CVPR 2016, section 4.2."""
     return 1.0 if p < 0.5 else 0.1 if p < 0.75 else 0.01
 
 
 def cosine(p: float) -> float:
-    """½ (1 + cos π p): Loshchilov & Hutter, "SGDR", ICLR 2017, equation 5, to zero, once."""
+    """½ (1 + cos π p): Loshchilov & Hutter, "SGDR", ICLR 2017, equation 5, without restarts."""
     return (1 + math.cos(math.pi * p)) / 2
 
 
@@ -60,7 +60,12 @@ SHAPES: dict[ScheduleName, Shape] = {
 class Schedule(NamedTuple):
     """The learning rate at each step.
 
-    ``peak`` is the highest learning rate, ``total`` and ``warmup`` count steps.
+    Attributes
+    ----------
+    shape : one of ``SHAPES``
+    peak : highest learning rate
+    total : number of steps
+    warmup : number of steps in which the rate rises, at most ``total``
     """
 
     shape: Shape

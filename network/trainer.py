@@ -1,4 +1,4 @@
-"""Training put together from plain values: a network, its optimizer, its batches, its schedule."""
+"""Training from plain values: they become a network, an optimizer, batches and a schedule."""
 
 import math
 from collections.abc import Generator, Sequence
@@ -37,36 +37,41 @@ class DivergenceError(ArithmeticError):
 class Trainer:
     """A network with its batches, its optimizer and its learning rate schedule.
 
-    Weights, shuffle, deformation and each layer's dropout have random streams of their own, spawned
-    from ``seed``.
+    Initial weights, shuffle, deformation and each layer's dropout have separate random streams,
+    spawned from ``seed``.
 
     Parameters
     ----------
-    train, validation : images of any real dtype, used as float32, and labels below ``classes``
+    train, validation : images (n, features) of any real dtype, used as float32, and labels (n,) of
+        any integer dtype, in [0, ``classes``)
     classes : number of classes
-    hidden : units of each hidden layer
-    dropout : share of units dropped in training, in [0, 1), for all hidden layers or for each
+    hidden : number of units of each hidden layer
+    dropout : share of units dropped in training, in [0, 1): one number, or one per hidden layer
     optimizer, momentum, beta1, beta2, epsilon : see ``network.optimizer.create_optimizer``
-    learning_rate : of ``schedule``, at its peak
+    learning_rate : highest learning rate of the schedule
     batch_size : at most the number of training samples
+    epochs : passes over the training samples
     weight_decay : the L2 penalty is weight_decay / batch_size / 2 Σ W²
-    warmup : epochs in which the learning rate rises; may be a fraction
-    rotation, scale, shear, shift, elastic : how much each training image is deformed, anew in each
-        epoch; see ``network.deformation.Deformation``
-    keep : the parameters at the end are those of the last epoch, or of the best: that with the
-        lowest validation loss
-    threads : that update the parameters of a wide network; those of the matrix products are
-        OpenBLAS's, which threadpoolctl sets
+    schedule : of the learning rate; see ``network.schedule``
+    warmup : epochs in which the learning rate rises, at most ``epochs``; may be a fraction
+    rotation, scale, shear, shift, elastic : limits of the deformation of the training images, which
+        is drawn in each epoch; see ``network.deformation.Deformation``
+    keep : keep the parameters of the "last" epoch, or of the "best", that with the lowest
+        validation loss
+    threads : number of threads that update the parameters of a wide network; threadpoolctl sets the
+        number for the matrix products
+    seed : of all random streams
 
     Raises
     ------
     ValueError
-        if the arrays or the settings do not fit together; the message begins with a name
+        if an array or a setting is wrong, or they do not fit together; the message begins with the
+        name
 
     Attributes
     ----------
-    network : in training; afterwards, also if that ended early, it has the parameters kept
-    kept : the epoch that these are from
+    network : the trained network; when ``run`` ends, early or not, it has the parameters to keep
+    kept : the epoch of these parameters
 
     Examples
     --------
@@ -191,8 +196,8 @@ class Trainer:
     def run(self) -> Generator[Epoch, None, None]:
         """Train, and yield each epoch when it is scored.
 
-        A worker thread trains the next epoch while this one scores a copy of the last one's
-        parameters: NumPy releases the GIL, so both run in parallel. When the iteration ends early,
+        A worker thread trains the next epoch while this thread scores a copy of the parameters of
+        the last one: NumPy releases the GIL, so both run in parallel. If the iteration ends early,
         the worker stops before its next batch.
 
         Raises
@@ -242,7 +247,7 @@ class Trainer:
 
 
 def _samples(name: str, images: NDArray[Any], labels: Labels, classes: int) -> Samples:
-    """Check that images and labels belong together, and convert the images to float32."""
+    """Check images (n, features) and labels (n,), and convert the images to float32."""
     images, labels = np.asarray(images), np.asarray(labels)
     if images.ndim != 2 or images.shape[1] == 0 or images.dtype.kind not in "fiub":
         raise ValueError(

@@ -23,7 +23,7 @@ class Samples(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Mean cross-entropy in nats and share of right predictions, dropout off."""
+    """Mean cross-entropy in nats and share of correct predictions, dropout off."""
 
     loss: float
     accuracy: float
@@ -36,7 +36,13 @@ def train_epoch(
     schedule: Schedule,
     first_step: int = 0,
 ) -> None:
-    """Take a step down the gradient of the loss for each batch."""
+    """Take one step of the optimizer per batch.
+
+    Parameters
+    ----------
+    batches : images (rows, features) and labels (rows,) of each batch
+    first_step : number of the first step in the schedule, from 0
+    """
     loss = SoftmaxCrossEntropy(network.sizes[-1], network.parameters.dtype.type)
     for step, (images, labels) in enumerate(batches, first_step):
         logits = network.forward(images)
@@ -45,7 +51,7 @@ def train_epoch(
 
 
 def score(network: Network, samples: Samples) -> Score:
-    """Score the network on at least one sample, block by block."""
+    """Return the network's loss and accuracy on at least one sample, computed block by block."""
     evaluation = Evaluation(network.sizes[-1])
     for start in range(0, len(samples.labels), EVALUATION_ROWS):
         block = slice(start, start + EVALUATION_ROWS)

@@ -1,10 +1,10 @@
-"""The pipeline: one module, one DVC stage, run as ``python -m stages.NAME``.
+"""The pipeline: each module is a DVC stage, run as ``python -m stages.NAME``.
 
-This package is imported before NumPy, and so is the place for what makes NumPy compute the same
+This package is imported before NumPy, and sets the environment in which NumPy computes the same
 bytes on every machine. OpenBLAS chooses its kernels by processor and splits its sums by thread
 count, and either changes the last digits of a matrix product. So every stage runs on one thread,
-whatever the environment says, and on the AVX2 kernels. A processor without AVX2 can be given
-others (``OPENBLAS_CORETYPE=Nehalem``), and then ends in other digits.
+whatever the environment sets, and on the AVX2 kernels. For a processor without AVX2, set
+``OPENBLAS_CORETYPE``, for example to Nehalem; the last digits then differ.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Write the drawing board: one page that shows the network at work on what one draws."""
+"""Write the drawing board: one page that runs the network on a drawing."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from network.model import Network
 
 TEMPLATE = Path("board/page.html")
 PARTS = re.compile(r'<link rel="stylesheet" href="(.+)">|<script src="(.+)"></script>')
-SAMPLES = 12  # of the test images predicted right, and as many of the mistakes
+SAMPLES = 12  # at most, of the test images predicted correctly, and as many of the mistakes
 PIXELS = 28 * 28
 
 
@@ -37,22 +37,22 @@ def main() -> None:
 
 
 def render(network: Network, test: Predictions) -> str:
-    """Return the page, with its style, its scripts and its data inside."""
+    """Return the page, which contains its style, its scripts and its data."""
     page = PARTS.sub(inline, TEMPLATE.read_text("utf-8"))
-    # no name of a class can end the element that holds the data
+    # escaped, so that no class name can end the element that holds the data
     data = json.dumps(content(network, test), ensure_ascii=False).replace("<", r"\u003c")
     return page.replace("{}", data)
 
 
 def inline(part: re.Match[str]) -> str:
-    """Return the element that holds what an element of the template refers to."""
+    """Return an element of the template with the file that it refers to inside."""
     style, script = part.groups()
     text = (TEMPLATE.parent / (style or script)).read_text("utf-8")
     return f"<style>\n{text}</style>" if style else f"<script>\n{text}</script>"
 
 
 def content(network: Network, test: Predictions) -> dict[str, Any]:
-    """Return what the page shows; arrays as base64, those of numbers little-endian float32."""
+    """Return the data of the page; arrays are base64, of little-endian float32 or of bytes."""
     state = network.state_dict()
     right = test.predicted == test.labels
     return {
@@ -76,7 +76,7 @@ def content(network: Network, test: Predictions) -> dict[str, Any]:
 
 
 def choose(test: Predictions, right: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Choose the first image of each class that is predicted right, and the surest mistakes."""
+    """Choose the first correct image of each class, and the mistakes of highest confidence."""
     rows = np.flatnonzero(right)
     _, first = np.unique(test.labels[rows], return_index=True)
     mistakes = np.flatnonzero(~right)
@@ -85,7 +85,7 @@ def choose(test: Predictions, right: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 
 def encode(array: NDArray[Any], dtype: str) -> str:
-    """Return the elements, row after row, as base64."""
+    """Return the elements in C order as base64."""
     return b64encode(array.astype(dtype).tobytes()).decode()
 
 

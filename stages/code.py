@@ -1,6 +1,6 @@
 """Record the code of every stage: modules and packages → a file for each stage in data/code.
 
-Every other stage depends on its file, and so runs again when its code has changed.
+Every other stage depends on its file, and so is rerun when its code has changed.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from stages.running.code_key import CodeError, Project, check_lock
 from stages.running.errors import StageError
 from stages.running.runner import run
 
-# the packages that can change the bytes of a stage that imports the first
+# for an imported package, the distributions that can change the bytes of the stage
 PACKAGES = {
     "numpy": ["numpy"],
     "matplotlib": ["kiwisolver", "matplotlib", "numpy", "pillow"],

@@ -1,4 +1,4 @@
-"""Evaluate the weights on the test set: metrics, every prediction, confusion and reliability."""
+"""Evaluate the weights on the test set: metrics, predictions, confusion and reliability."""
 
 import math
 
@@ -27,7 +27,7 @@ def main() -> None:
         raise StageError(f"{processed.labels_path('test')}: holds no labels")
 
     test = Evaluation(len(classes))
-    with np.errstate(over="ignore", invalid="ignore"):  # the loss shows it
+    with np.errstate(over="ignore", invalid="ignore"):  # the loss is checked below
         logits = network.logits(images)
         test.add(logits, labels)
     if not math.isfinite(test.loss):

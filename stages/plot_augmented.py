@@ -1,4 +1,4 @@
-"""Plot a few training images as they are, and each as some epochs of training would see it."""
+"""Plot a few training images, undeformed and with new deformations as in each epoch."""
 
 import math
 
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def draw(grid: NDArray[np.float32], names: list[str]) -> None:
-    """Draw images (1 + epochs, images, pixels), an image per column, first as it is."""
+    """Draw images (1 + epochs, images, pixels), one per column, undeformed in the first row."""
     rows, columns, pixels = grid.shape
     side = math.isqrt(pixels)
     figure = new_figure(INCHES * columns, INCHES * rows + 0.6)

@@ -1,4 +1,4 @@
-"""Plot loss and accuracy over the epochs; with --follow, redraw whenever training adds one."""
+"""Plot loss and accuracy per epoch; with --follow, redraw after each epoch of a training."""
 
 import argparse
 import time
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def follow() -> None:
-    """Draw the history again whenever it has grown."""
+    """Redraw the history whenever it has changed."""
     print(f"following {HISTORY}, drawing {LOSS_PLOT}; Ctrl-C ends it", flush=True)
     drawn: list[Point] = []
     while True:
@@ -56,7 +56,7 @@ def follow() -> None:
 
 
 def read_history(path: Path) -> list[Point]:
-    """Read the epochs that have ended."""
+    """Read the scores of the epochs that have ended."""
     loss, accuracy = optional(number(0, 1e30)), optional(number(0, 1))
     kinds = (number(1, 1e9, int), loss, loss, accuracy, accuracy)
     return [Point(*row) for row in read_table(path, dict(zip(Point._fields, kinds, strict=True)))]
@@ -75,7 +75,7 @@ def draw(history: list[Point]) -> None:
 
 
 def plot(axes: Axes, history: list[Point], quantity: str) -> None:
-    """Draw a curve for each split that has figures."""
+    """Draw a curve for each split that has scores."""
     for split, color in SPLIT_COLORS.items():
         figures = [(point.epoch, getattr(point, f"{split}_{quantity}")) for point in history]
         points = [(epoch, figure) for epoch, figure in figures if figure is not None]

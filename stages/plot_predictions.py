@@ -1,4 +1,4 @@
-"""Plot test images with their predictions: a sample of all, and one of the mistakes."""
+"""Plot test images with their predictions: a sample of all, and the mistakes."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def choose(rows: NDArray[np.intp], plot: Plot, seed: np.random.SeedSequence) -> 
 
 
 def title_of(chosen: int, mistakes: int, total: int) -> str:
-    """Say how many of the mistakes are shown."""
+    """Return a title with the number of mistakes that are shown."""
     if mistakes == 0:
         return f"No mistakes in {total} images"
     return f"{chosen} of {mistakes} mistakes" if chosen < mistakes else f"All {mistakes} mistakes"

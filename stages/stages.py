@@ -1,6 +1,7 @@
-"""Imported in place of the package ``stages`` when a stage is run by its path, to say how to.
+"""Exit with a hint when a stage is run by its path, instead of with ``python -m``.
 
-Python then searches the stage's own folder, so that ``import stages`` finds this module.
+Python then searches the stage's own folder, so that ``import stages`` finds this module in place of
+the package.
 """
 
 import sys

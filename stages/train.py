@@ -39,7 +39,7 @@ def main() -> None:
             rows = (history_row(epoch) for epoch in shown(trainer.run(), settings.epochs))
             write_table(HISTORY, COLUMNS, rows)
     except DivergenceError as error:
-        # a penalty that exceeds the loss, at any rate
+        # name the decay if one step of it exceeds the weights, at a learning rate of at most 1
         penalty = settings.weight_decay / settings.batch_size * min(settings.learning_rate, 1)
         name = "weight_decay" if penalty > 1 else "learning_rate"
         value = getattr(settings, name)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def history_row(epoch: Epoch) -> list[object]:
-    """Return the fields of an epoch's line, empty where a split has no images."""
+    """Return the fields of an epoch's row, empty where a split has no images."""
     fields: dict[str, object] = {"epoch": epoch.number}
     for split, score in epoch.scores.items():
         fields |= {f"{split}_{name}": value for name, value in rounded(score._asdict()).items()}
@@ -60,7 +60,7 @@ def history_row(epoch: Epoch) -> list[object]:
 
 
 def shown(epochs: Iterator[Epoch], total: int) -> Iterator[Epoch]:
-    """Yield the epochs, and show them: in a terminal as a progress bar, in a log a line each."""
+    """Yield the epochs, and show each: as a progress bar in a terminal, else as a printed line."""
     progress = tqdm(epochs, total=total, bar_format=BAR, disable=None)
     for epoch in progress:
         summary = ", ".join(

@@ -1,7 +1,7 @@
 """Run a stage under an audit hook: ``python audit.py STAGE REPORT``, in a project's folder.
 
-REPORT becomes JSON with the files of the project that the stage read and wrote, Python's own left
-out, the settings whose values it used, and the third-party packages that it imported.
+REPORT is written as JSON: the files of the project that the stage read and wrote, without modules,
+the settings whose values it used, and the third-party packages that it imported.
 """
 
 import json
@@ -16,13 +16,13 @@ import stages.settings.section
 
 from pydantic import BaseModel
 
-# by the name that is imported, the distribution
+# distributions by the name that is imported
 PACKAGES = {"kiwisolver": "kiwisolver", "matplotlib": "matplotlib", "numpy": "numpy"}
 PACKAGES["PIL"] = "pillow"
 
 
 class Touched:
-    """What has been touched so far."""
+    """The files and settings that a stage has used so far."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -32,7 +32,7 @@ class Touched:
         self._sections: dict[int, str] = {}
 
     def listen(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Note the files opened and renamed, as an audit hook."""
+        """Record the files opened and renamed, as an audit hook."""
         if event == "open":
             path, mode, flags = arguments
             writes = flags & (os.O_WRONLY | os.O_RDWR) or set(mode or "") & set("wax+")
@@ -46,7 +46,7 @@ class Touched:
 
     def _note(self, path: object, names: set[str]) -> None:
         if not isinstance(path, str | bytes | os.PathLike):
-            return  # a descriptor of what has been opened before
+            return  # the descriptor of an open file
         file = Path(os.fsdecode(path)).absolute()
         if file.suffix == ".py" or "__pycache__" in file.parts or file.is_dir():
             return
@@ -54,7 +54,7 @@ class Touched:
             names.add(str(file.relative_to(self.root)))
 
     def watch_settings(self) -> None:
-        """Note each key of a loaded section whose value is asked for, alone or with all others."""
+        """Record each key of a loaded section whose value is read, alone or with all others."""
         load: Callable[..., BaseModel] = stages.settings.section.load
         get = BaseModel.__getattribute__
 

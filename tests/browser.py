@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     assert path, f"needs one of {', '.join(NAMES)}: apt-get install chromium"
     with sync_playwright() as playwright:
-        # Chromium's sandbox needs what a container does not have
+        # Chromium's sandbox does not work in a container
         launch = playwright.chromium.launch
         with launch(executable_path=path, args=FLAGS, chromium_sandbox=False) as browser:
             yield browser
@@ -59,7 +59,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def opened(page: Page, path: Path) -> Iterator[Page]:
-    """Open a page, and check in the end that it has loaded nothing and reported nothing."""
+    """Open a page, and check at the end that it has loaded no file and logged no message."""
     requests, messages = [], []
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: messages.append(message.text))
@@ -90,18 +90,18 @@ def place(page: Page, point: tuple[float, float]) -> tuple[float, float]:
 
 
 def settle(page: Page) -> None:
-    """Wait for two frames: the answer, and what is said of it."""
+    """Wait for two frames: of the answer, and of its announcement."""
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def shown(page: Page) -> NDArray[np.float64]:
-    """The probabilities, from the lengths of the bars."""
+    """Return the probabilities, from the lengths of the bars."""
     script = "rows => rows.map((row) => Number(row.style.getPropertyValue('--p')))"
     return np.array(page.eval_on_selector_all(".class", script))
 
 
 def expected(page: Page, network: Network, classes: Sequence[str], path: Path) -> Any:
-    """The probabilities that the tools give for the copy that is read, saved as a PNG file."""
+    """Return the probabilities that the tools compute for the reduced copy, saved as a PNG file."""
     path.write_bytes(base64.b64decode(page.evaluate("copy.canvas.toDataURL()").partition(",")[2]))
     return predict.predict(path, network, preparation_of(classes))[-1].probabilities
 
@@ -218,7 +218,7 @@ def test_a_test_image_is_shown_as_it_is(page: Page) -> None:
     assert page.inner_text("#answer strong") == "1"
 
 
-# Of every text, and its contrast with the nearest background below it: WCAG 2, 1.4.3.
+# returns every text with its contrast against the nearest background below it: WCAG 2, 1.4.3
 CONTRASTS = """() => {
   const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
   const luminance = (color) => numbers(color).slice(0, 3).map((c) => c / 255)

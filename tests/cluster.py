@@ -111,7 +111,7 @@ def _free_ports() -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def says(*command: str) -> str:
+def output_of(*command: str) -> str:
     """Return the output of a command, whether it fails or not."""
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
@@ -128,7 +128,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
             cluster.wait_until((folder / "munge.socket").exists)
             cluster.start("slurmctld")
             cluster.start("slurmd")
-            cluster.wait_until(lambda: says("sinfo", "--noheader", "--format=%T") == "idle\n")
+            cluster.wait_until(lambda: output_of("sinfo", "--noheader", "--format=%T") == "idle\n")
             yield cluster
         finally:
             cluster.stop()
@@ -193,7 +193,7 @@ def test_a_sweep_survives_kills(
     victim = kill_a_task()
     slurm.kill("slurmctld")
     time.sleep(cluster.POLL_SECONDS + 1)
-    assert says("squeue") == ""
+    assert output_of("squeue") == ""
     slurm.start("slurmctld")
     _, said = second.communicate()
     [names] = arrays(project)
@@ -219,21 +219,23 @@ def test_a_sweep_survives_kills(
 
 
 @pytest.mark.usefixtures("slurm")
-def test_a_sweep_says_what_a_cluster_needs(project: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    def complaint(*options: str) -> str:
+def test_a_missing_requirement_of_a_cluster_is_named(
+    project: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failure(*options: str) -> str:
         done = project.run(*ON_SLURM, *options, check=False)
         assert done.returncode == 1
         return done.stderr.splitlines()[-1]
 
-    assert "error: git fetch --quiet" in complaint("--remote=nowhere")
+    assert "error: git fetch --quiet" in failure("--remote=nowhere")
     project.set(**{"train.epochs": 4})
-    assert complaint().endswith("there are changes: commit them")
+    assert failure().endswith("there are changes: commit them")
     project.commit("more epochs")
-    assert complaint() == "error: origin: does not have this commit: git push origin HEAD"
+    assert failure() == "error: origin: does not have this commit: git push origin HEAD"
     project.dvc("remote", "remove", "storage")
     project.commit("no remote")
     project.run("git", "push", "--quiet", "origin", "HEAD")
-    assert complaint().startswith("error: .dvc/config: names no remote")
+    assert failure().startswith("error: .dvc/config: names no remote")
     monkeypatch.setenv("SLURM_CONF", os.devnull)
-    assert complaint() == "error: squeue: no answer from Slurm"
+    assert failure() == "error: squeue: no answer from Slurm"
     assert arrays(project) == []

@@ -1,4 +1,4 @@
-"""What the tests share: the small data set, and clones of the project that have run on it."""
+"""Shared fixtures: the small data set, and clones of the project that have run on it."""
 
 import os
 import shutil
@@ -15,10 +15,10 @@ from filelock import FileLock
 
 from tests.support import TRACING, Clone, prepare, small_dataset
 
-# Fixtures of tests that start DVC or make.
+# fixtures of tests that start DVC or make
 SLOW = {"clone", "fresh", "project"}
 
-# how long an example takes depends on the machine
+# the duration of an example depends on the machine
 hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let DVC find this Python as ``python``, and neither settings nor caches of this user."""
+    """Let DVC find this Python as ``python``, and hide the user's settings and caches of DVC."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE"):
@@ -45,8 +45,8 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c_is_heard() -> None:
-    """Undo what a shell does to what it starts in the background, and children inherit."""
+def _handle_ctrl_c() -> None:
+    """Handle SIGINT: a shell makes background processes ignore it, and children inherit this."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -91,7 +91,7 @@ def clone(tmp_path: Path, finished: Clone) -> Clone:
 def workspace(
     tmp_path: Path, finished: Clone, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """The current folder, with the results of a run and no DVC, to call stages in."""
+    """A current folder with the results of a run and without DVC, to call stages in."""
     for name in ("data", "metrics", "plots"):
         shutil.copytree(finished.root / name, tmp_path / name)
     shutil.copy(finished.root / "params.yaml", tmp_path)

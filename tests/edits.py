@@ -2,7 +2,7 @@
 
 Each round edits a module, starts ``dvc repro``, edits another at a random moment, and runs again
 until nothing is left to do. A second clone then runs the final code with ``--force``, and must end
-in the same bytes. A run that was refused because of the edit is counted.
+in the same bytes. The runs that an edit made fail are counted.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from tests.support import Clone, write_small_dataset
 
-# module, pattern, replacement with a number; each can be made again and again
+# module, pattern, replacement with a number; each can be repeated
 EDITS = (
     ("network/schedule.py", r"return 1\.0\d*$", "return 1.0{}"),
     ("network/model.py", r"np\.sqrt\(2\.?\d* / len", "np.sqrt(2.{} / len"),
@@ -41,7 +41,7 @@ EDITS = (
 
 
 def main() -> None:
-    """Read the arguments, make the edits, and print how many there were of each outcome."""
+    """Read the arguments, make the edits, and print the number of each outcome."""
     parser = argparse.ArgumentParser(prog="python -m tests.edits", description=__doc__)
     parser.add_argument("--edits", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
@@ -51,13 +51,14 @@ def main() -> None:
             f"DVC_{name}_DIR": f"{folder}/{name.lower()}"
             for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")
         }
+        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         outcomes = run(Path(folder), arguments.edits, random.Random(arguments.seed))
     print(", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
-    print(f"{arguments.edits} edits during a run, 0 differences")
+    print(f"{arguments.edits} edits, 0 differences")
 
 
 def run(folder: Path, total: int, choose: random.Random) -> Counter[str]:
-    """Return how many edits were made before the run's end, and how many runs were refused."""
+    """Return the number of edits before and after the end of a run, and of refused runs."""
     write_small_dataset(folder / "small")
     (folder / "clone").mkdir()
     clone = Clone.create(folder / "clone", folder / "small")
@@ -70,18 +71,18 @@ def run(folder: Path, total: int, choose: random.Random) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     for _ in tqdm(range(total), unit="edit", disable=None):
         edit(clone, choose)
-        dvc = start(clone)
+        dvc = clone.start_dvc("repro", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             dvc.wait(choose.uniform(0, longest))
-            outcomes["edits after the end"] += 1
+            outcomes["edits after a run"] += 1
         except subprocess.TimeoutExpired:
-            outcomes["edits in the midst"] += 1
+            outcomes["edits during a run"] += 1
         edit(clone, choose)
-        said = dvc.communicate()[0]
+        output = dvc.communicate()[0]
         if dvc.returncode:
             outcomes["runs refused"] += 1
-            if "changed while" not in said:
-                sys.exit(f"error: dvc repro failed:\n{said}")
+            if "changed while" not in output:
+                sys.exit(f"error: dvc repro failed:\n{output}")
         finish(clone)
         for name in ("network", "stages"):
             shutil.copytree(clone.root / name, forced.root / name, dirs_exist_ok=True)
@@ -91,7 +92,7 @@ def run(folder: Path, total: int, choose: random.Random) -> Counter[str]:
 
 
 def edit(clone: Clone, choose: random.Random) -> None:
-    """Make one of the edits, as an editor that saves a file in place or by renaming."""
+    """Make one of the edits, in place or by renaming, as editors save files."""
     name, pattern, replacement = choose.choice(EDITS)
     path = clone.root / name
     number = choose.randrange(1, 100)
@@ -104,20 +105,8 @@ def edit(clone: Clone, choose: random.Random) -> None:
         path.with_suffix(".new").replace(path)
 
 
-def start(clone: Clone) -> subprocess.Popen[str]:
-    """Start ``dvc repro``."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro"],
-        cwd=clone.root,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def finish(clone: Clone) -> None:
-    """Run until there is nothing left to do; the code no longer changes, so one run must do."""
+    """Run until nothing is left to do; the code no longer changes, so one run must suffice."""
     clone.dvc("repro")
     if again := clone.repro():
         sys.exit(f"error: a second dvc repro ran {', '.join(again)}")

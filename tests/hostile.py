@@ -21,7 +21,7 @@ Answer = Callable[[], Iterable[bytes]]
 
 
 class Website:
-    """A server that sends for each path the pieces that its answer gives, and hangs up."""
+    """A server that sends the pieces of an answer for each path, and closes the connection."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -30,7 +30,7 @@ class Website:
 
         class Handler(StreamRequestHandler):
             def handle(self) -> None:
-                with suppress(OSError):  # the client has hung up
+                with suppress(OSError):  # the client has closed the connection
                     _, path, _ = self.rfile.readline().decode().split()
                     while self.rfile.readline().strip():
                         """Skip a header."""
@@ -52,7 +52,7 @@ class Website:
 
 
 def answer(body: bytes = b"", *headers: str, status: str = "200 OK") -> Answer:
-    """Return the answer with that body, as long as it is unless a header says otherwise."""
+    """Return the answer with that body, with its length unless a header gives another."""
     if not any(header.startswith(("Content-Length", "Transfer-Encoding")) for header in headers):
         headers = (*headers, f"Content-Length: {len(body)}")
     lines = [f"HTTP/1.1 {status}", *headers, "Connection: close", "", ""]
@@ -71,7 +71,7 @@ def endless(start: bytes, piece: bytes) -> Answer:
 
 
 def dripping(start: bytes, byte: bytes) -> Answer:
-    """Return the answer that sends the start, then the byte every now and then."""
+    """Return the answer that sends the start, then the byte from time to time."""
 
     def pieces() -> Iterator[bytes]:
         yield start
@@ -106,7 +106,7 @@ DRIPPING = {
 
 @contextmanager
 def answering(content: bytes) -> Iterator[None]:
-    """Let every connection, to any host, get the content and then the end, without a network."""
+    """Answer every connection, to any host, with the content and then its end, without network."""
     with ExitStack() as opened:
 
         def connect(_: object, timeout: float | None = None, **__: Any) -> socket.socket:
@@ -122,7 +122,7 @@ def answering(content: bytes) -> Iterator[None]:
 
 
 def member(name: str, body: bytes = b"", kind: bytes = tarfile.REGTYPE, **more: object) -> bytes:
-    """Return a member of an archive as bytes; its header has the fields that are named."""
+    """Return a member of an archive as bytes, with the given fields in its header."""
     info = tarfile.TarInfo(name)
     info.type, info.size = kind, len(body)
     for field, value in more.items():
@@ -131,7 +131,7 @@ def member(name: str, body: bytes = b"", kind: bytes = tarfile.REGTYPE, **more: 
 
 
 def sparse(body: bytes, **records: str) -> bytes:
-    """Return the file as a member whose extended header says where its holes are."""
+    """Return the file as a member whose extended header describes its holes."""
     lines = [f" GNU.sparse.{key}={value}\n" for key, value in records.items()]
     numbered = "".join(f"{len(line) + 2}{line}" for line in lines)
     return member("header", numbered.encode(), tarfile.XHDTYPE) + member(NAME, body)
@@ -147,7 +147,7 @@ LONG_NAME = member("././@LongLink", kind=tarfile.GNUTYPE_LONGNAME, size=3 << 30)
 
 
 def with_checksums(archive: bytes) -> bytes:
-    """Return the archive with the checksum that each of its blocks needs to be a header."""
+    """Return the archive with a checksum in each block, as if each were a header."""
     blocks = bytearray(archive)
     for start in range(0, len(archive) - tarfile.BLOCKSIZE + 1, tarfile.BLOCKSIZE):
         place = slice(start + 148, start + 156)

@@ -1,8 +1,8 @@
-"""Plant random faults into the code, one at a time, and count those that the tests notice.
+"""Insert random faults into the code, one at a time, and count those that the tests detect.
 
 ``python -m tests.mutants --faults 300 --seed 0`` changes one operator, constant or condition of
-``network`` or ``stages``, or drops one statement, and runs the tests that start no pipeline. The
-faults that these do not notice are tried with the others. It lists those that no test notices.
+``network`` or ``stages``, or removes one statement, and runs the fast tests. Faults that these do
+not detect are tried with the slow tests. It prints the faults that the fast tests do not detect.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def changes(tree: ast.Module) -> Iterator[tuple[ast.AST, Callable[[], object]]]:
 
 
 def of_main(test: ast.AST) -> bool:
-    """Tell whether a condition asks how the module was started, or is for the type checker."""
+    """Return whether a condition tests how the module was started, or is for the type checker."""
     return any(
         isinstance(n, ast.Name) and n.id in ("__name__", "TYPE_CHECKING") for n in ast.walk(test)
     )
@@ -85,7 +85,7 @@ def is_docstring(statement: ast.stmt) -> bool:
 
 
 def plant(fault: Fault, root: Path) -> str:
-    """Write the module with the fault, and describe the fault."""
+    """Write the module with the fault, and return a description of the fault."""
     path = root / fault.path
     tree = ast.parse((ROOT / fault.path).read_text())
     node, change = list(changes(tree))[fault.number]
@@ -115,10 +115,10 @@ def test_files(fault: Fault) -> list[str]:
 
 
 def notices(tree: Path, files: list[str], kind: str) -> bool:
-    """Tell whether a test fails in a tree of the project, beside which stands a finished clone."""
+    """Return whether a test fails in a tree of the project, beside which is a finished clone."""
     environment = os.environ | {"PYTEST_XDIST_WORKER": "gw0"}  # so that the clone is found
     if kind == "slow":
-        del environment["PYTEST_XDIST_WORKER"]  # so that one is made of this tree
+        del environment["PYTEST_XDIST_WORKER"]  # so that a clone of this tree is made
     temporary = tree.with_name(f"{tree.name}-tests")
     options = ["-qx", "-p", "no:cacheprovider", f"--basetemp={temporary}", "-m"]
     command = [sys.executable, "-m", "pytest", *options, kind, *files]
@@ -139,7 +139,7 @@ def notices(tree: Path, files: list[str], kind: str) -> bool:
 
 
 def try_fault(fault: Fault, trees: "Queue[Path]") -> tuple[str, str]:
-    """Return which tests notice the fault, and its description."""
+    """Return the kind of tests that detect the fault, or "none", and its description."""
     tree = trees.get()
     try:
         description = plant(fault, tree)
@@ -153,7 +153,7 @@ def try_fault(fault: Fault, trees: "Queue[Path]") -> tuple[str, str]:
 
 
 def main() -> None:
-    """Read the arguments, plant the faults, and print those that the fast tests do not notice."""
+    """Read the arguments, insert the faults, and print those that the fast tests do not detect."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--faults", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
@@ -170,7 +170,7 @@ def main() -> None:
             subprocess.run(["git", "clone", "--quiet", ROOT, tree], check=True)  # noqa: S607
             trees.put(tree)
         if notices(tree, [], "not slow"):
-            sys.exit("error: the fast tests fail without a fault; commit what makes them pass")
+            sys.exit("error: the fast tests fail without a fault; commit their correction first")
         trials = pool.map(partial(try_fault, trees=trees), faults)
         counts: Counter[str] = Counter()
         for kind, description in tqdm(trials, total=len(faults), disable=None):
@@ -178,7 +178,7 @@ def main() -> None:
             if kind != "not slow":
                 print(f"{kind}: {description}", flush=True)
     fast, slow = (counts[kind] for kind in KINDS)
-    print(f"{len(faults)} faults, {fast} noticed by the fast tests, {slow} by the slow ones alone")
+    print(f"{len(faults)} faults, {fast} detected by the fast tests, {slow} by the slow ones alone")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Wheels, and a package index on loopback that serves them to those who know the password."""
+"""Wheels, and a package index on loopback that serves them to clients with the password."""
 
 import base64
 import importlib.metadata
@@ -29,7 +29,7 @@ def wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> Pat
 
 
 def installed_wheel(folder: Path, name: str) -> Path:
-    """Make a wheel again of a package that is installed here."""
+    """Write a wheel of a package that is installed here."""
     distribution = importlib.metadata.distribution(name)
     files = {}
     for file in distribution.files or []:
@@ -43,13 +43,13 @@ def installed_wheel(folder: Path, name: str) -> Path:
 
 
 class Index(ThreadingHTTPServer):
-    """A package index of a folder's wheels, for those who know the password."""
+    """A package index of a folder's wheels, for clients with the password."""
 
     def __init__(self, wheels: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.wheels = wheels
-        self.refused = "nobody"  # user agents that begin so are
-        self.held = ""  # a file that is asked for, and not given until
+        self.refused = "nobody"  # beginning of the user agents that are refused
+        self.held = ""  # a file that sets ``asked``, and is sent when ``given`` is set
         self.asked, self.given = threading.Event(), threading.Event()
 
     @property
@@ -93,8 +93,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def do_HEAD(self) -> None:
-        """Offer no parts of files."""
+        """Offer no ranges of files."""
         self.send_error(405)
 
     def log_message(self, *_: object) -> None:
-        """Be silent."""
+        """Log nothing."""

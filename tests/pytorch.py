@@ -12,7 +12,7 @@ from tests.reference import OPTIONS, STRENGTH, network_to_step, steps
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_hundred_steps_are_those_of_pytorch(name: OptimizerName) -> None:
+def test_a_hundred_steps_are_those_of_pytorch(name: OptimizerName) -> None:
     network = network_to_step()
     split = network.weights.size
     parameters = [
@@ -45,7 +45,7 @@ def test_hundred_steps_are_those_of_pytorch(name: OptimizerName) -> None:
     np.testing.assert_allclose(network.parameters, result, rtol=1e-10)
 
 
-def test_cosine_is_pytorchs() -> None:
+def test_the_cosine_schedule_is_that_of_pytorch() -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
     theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=50)
     ours = Schedule(SHAPES["cosine"], peak=0.3, total=50, warmup=0)

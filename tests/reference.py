@@ -28,7 +28,7 @@ def logits(x: Floats, state: State) -> Doubles:
 
 
 def probabilities(z: Doubles) -> Doubles:
-    """Return softmax(z) as the ratio of exponentials, for logits that these do not overflow."""
+    """Return softmax(z) as the ratio of exponentials, for logits whose exponentials are finite."""
     powers = np.exp(z)
     ratio: Doubles = powers / powers.sum(axis=1, keepdims=True)
     return ratio

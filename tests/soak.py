@@ -1,7 +1,7 @@
-"""Kill the pipeline again and again, let it run to its end, and compare with an undisturbed run.
+"""Kill the pipeline many times, let it run to its end, and compare with an undisturbed run.
 
-Each cycle begins with nothing but the project, is killed some times at random moments, and must
-then end by itself in the same bytes.
+Each cycle begins without results, is killed some times at random moments, and must then end in the
+same bytes.
 """
 
 import argparse
@@ -26,12 +26,12 @@ TARGETS = ("DVC", "stage", "group")
 
 
 def main() -> None:
-    """Read the arguments, soak, and print a table."""
+    """Read the arguments, kill the pipeline, and print a table of the kills."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    # a shell lets what it starts in the background ignore Ctrl-C, and children inherit that
+    # a shell makes background processes ignore Ctrl-C, and children inherit this
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with TemporaryDirectory() as folder:
         os.environ |= {
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def soak(folder: Path, total: int, choose: random.Random) -> tuple[Counter[str], int, int]:
-    """Return the kills by what was killed and how, the files compared, and the runs to the end."""
+    """Return the kills by target and signal, the files compared, and the runs to the end."""
     write_small_dataset(folder / "small")
     (folder / "clone").mkdir()
     clone = Clone.create(folder / "clone", folder / "small")
@@ -81,7 +81,7 @@ def finish(clone: Clone) -> None:
 
 
 def kill_once(clone: Clone, choose: random.Random) -> str | None:
-    """Run the pipeline, kill something at a random moment, and say what; None if it had ended."""
+    """Run the pipeline, kill a process at a random moment, and describe it; None if none ran."""
     number, target = choose.choice(SIGNALS), choose.choice(TARGETS)
     dvc = clone.start_dvc(
         "repro", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
@@ -100,10 +100,10 @@ def kill_once(clone: Clone, choose: random.Random) -> str | None:
             dvc.send_signal(number)
         try:
             dvc.wait(LONGEST_SECONDS)
-        except subprocess.TimeoutExpired:  # DVC hears no SIGINT of its own while a stage runs
+        except subprocess.TimeoutExpired:  # DVC ignores SIGINT while a stage runs
             dvc.kill()
             dvc.wait()
-        # what is left of the group must end by itself; the next run begins meanwhile
+        # the rest of the group must end without help; the next run begins meanwhile
         return f"{number.name} to {target}, {at.removeprefix('stages.')}"
     return None
 
@@ -132,9 +132,9 @@ def compare(outputs: dict[str, bytes], undisturbed: dict[str, bytes]) -> None:
 
 
 def tabulate(kills: Counter[str]) -> str:
-    """Count kills by signal and target, and by stage, in Markdown."""
+    """Return a Markdown table of the kills by signal, target and stage."""
     lines = ["| killed | kills |", "| --- | ---: |"]
-    lines += [f"| {what} | {count} |" for what, count in sorted(kills.items())]
+    lines += [f"| {name} | {count} |" for name, count in sorted(kills.items())]
     return "\n".join(lines)
 
 

@@ -28,7 +28,7 @@ TRAIN_SIZE, TEST_SIZE, VALIDATION_SIZE = 600, 200, 100
 
 LONGEST_WAIT = 600  # seconds
 
-# What lets coverage trace a process that is started: `Clone.run` does, DVC's stages need not.
+# The environment in which coverage traces a new process: for `Clone.run`, not for DVC's stages.
 TRACING = {name: os.environ[name] for name in ["COVERAGE_PROCESS_CONFIG"] if name in os.environ}
 
 SETTINGS = {
@@ -38,7 +38,7 @@ SETTINGS = {
     "train.learning_rate": 0.02,
 }
 
-# A process that has imported DVC and forks for each of its commands.
+# A server process that has imported DVC, and forks for each command of DVC.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
@@ -57,7 +57,7 @@ def idx_bytes(array: NDArray[np.uint8]) -> bytes:
 
 
 def write_small_dataset(folder: Path) -> None:
-    """Write 600 + 200 images of ten coarse patterns under noise, easy but not trivial to tell."""
+    """Write 600 + 200 images of ten coarse patterns with noise, not trivial to classify."""
     generator = np.random.default_rng(0)
     patterns = np.kron(generator.random((10, 7, 7)) > 0.6, np.ones((4, 4)))
     folder.mkdir()
@@ -82,14 +82,14 @@ def small_dataset(folder: Path) -> Dataset:
 
 
 class Clone:
-    """The project as it stands in the working tree, in a folder of its own."""
+    """A copy of the project's working tree in a separate folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     @classmethod
     def create(cls, root: Path, dataset: Path) -> "Clone":
-        """Copy what git would have, and give it the data set as an entry named ``small``."""
+        """Copy the files that git does not ignore, and add the data set as ``small``."""
         results = ("data/", "metrics/", "plots/", "dvc.lock")
         listed = _run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT)
         for name in listed.stdout.splitlines():
@@ -111,7 +111,7 @@ class Clone:
         return Clone(root)
 
     def forget(self) -> None:
-        """Remove all that the pipeline has ever written, cache included."""
+        """Remove all results of the pipeline, and DVC's cache."""
         for name in ("data", "metrics", "plots", ".dvc/cache", ".dvc/tmp"):
             shutil.rmtree(self.root / name, ignore_errors=True)
         (self.root / "dvc.lock").unlink(missing_ok=True)
@@ -138,14 +138,14 @@ class Clone:
         path.write_text(text)
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Replace a text that a file holds."""
+        """Replace a text in a file."""
         path = self.root / name
         text = path.read_text()
         assert old in text, name
         path.write_text(text.replace(old, new))
 
     def append(self, name: str, text: str) -> None:
-        """Write to the end of a file."""
+        """Append a text to a file."""
         with (self.root / name).open("a") as file:
             file.write(text)
 
@@ -162,12 +162,12 @@ class Clone:
             )
             process.start()
             process.join()
-            said = [file.read_text() for file in files]
+            texts = [file.read_text() for file in files]
         assert process.exitcode is not None
-        return subprocess.CompletedProcess(arguments, process.exitcode, *said)
+        return subprocess.CompletedProcess(arguments, process.exitcode, *texts)
 
     def dvc(self, *arguments: str) -> str:
-        """Run DVC, which must end well, and return all that it and the stages said."""
+        """Run DVC, which must succeed, and return the output of DVC and the stages."""
         done = self.try_dvc(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -177,12 +177,12 @@ class Clone:
         return stages_run(self.dvc("repro", *arguments))
 
     def start_dvc(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
-        """Start the command ``dvc``, and do not wait for its end."""
+        """Start the command ``dvc``, without waiting for its end."""
         command = [sys.executable, "-m", "dvc", *arguments]
         return subprocess.Popen(command, cwd=self.root, text=True, **options)
 
     def outputs(self) -> dict[str, bytes]:
-        """Return what the pipeline has written, with its lock; DVC's own files begin with a dot."""
+        """Return the files of the pipeline and its lock; those of DVC itself begin with a dot."""
         paths = [
             path for name in ("data", "metrics", "plots") for path in (self.root / name).rglob("*")
         ]
@@ -194,13 +194,13 @@ class Clone:
         return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
 
     def wait_for_epochs(self, count: int) -> None:
-        """Wait until training has ended that many epochs and is about to go on."""
+        """Wait until training has ended that many epochs."""
         history = self.root / "plots/history.csv.partial"
         wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > count)
 
 
 def prepare(folder: Path) -> None:
-    """Write the data set, a clone in which nothing has run, and one in which all stages have."""
+    """Write the data set, a clone in which no stage has run, and one in which all have."""
     folder.mkdir()
     write_small_dataset(folder / "small")
     (folder / "fresh").mkdir()
@@ -210,16 +210,16 @@ def prepare(folder: Path) -> None:
     finished.commit("results")
 
 
-def stages_run(said: str) -> list[str]:
-    """Return the stages that ``dvc repro`` says it has run."""
-    return re.findall(r"^Running stage '(\w+)'", said, flags=re.MULTILINE)
+def stages_run(output: str) -> list[str]:
+    """Return the stages that ``dvc repro`` has run, according to its output."""
+    return re.findall(r"^Running stage '(\w+)'", output, flags=re.MULTILINE)
 
 
 def wait_until(condition: Callable[[], object], pause: float = 0.02) -> None:
-    """Wait long enough for any machine; what never comes true fails the test."""
+    """Wait until the condition holds; fail after a time that is long enough for any machine."""
     end = time.monotonic() + LONGEST_WAIT
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "the condition never held"
         time.sleep(pause)
 
 

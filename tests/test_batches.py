@@ -1,4 +1,4 @@
-"""Mini-batches: each sample once per epoch, in a fresh random order, and deformed ahead of use."""
+"""Mini-batches: each sample once per epoch, in a new random order, deformed before its use."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ def random_images(n: int) -> Floats:
 
 
 class Late(Deformation):
-    """Takes its time before each chunk."""
+    """A deformation that waits before each chunk."""
 
     seconds = 0.0
 
@@ -168,7 +168,7 @@ def test_an_epoch_has_each_sample_once(
             assert len(batches) == len(sizes)
 
 
-def test_a_set_beyond_memory_is_shuffled_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_larger_than_memory_is_shuffled(monkeypatch: pytest.MonkeyPatch) -> None:
     # sorted labels are the worst case: without mixing, a batch would hold one class
     labels = np.repeat(np.arange(10, dtype=np.uint8), 400)
     images = labels[:, None].astype(np.float32)

@@ -1,4 +1,4 @@
-"""The drawing board: its page, and its JavaScript against the functions that it repeats."""
+"""The drawing board: its page, and its JavaScript against the same functions in Python."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def call() -> Iterator[Call]:
-    """Evaluates JavaScript in which the values are constants, arrays as Float32Array."""
+    """A function that evaluates JavaScript with the values as constants, arrays as Float32Array."""
     with closing(MiniRacer()) as engine:
         for script in ("network.js", "preparation.js"):
             engine.eval((ROOT / "board" / script).read_text("utf-8"))
@@ -82,7 +82,7 @@ networks = st.builds(
 
 
 @given(network=networks, seed=st.integers(0, 999))
-def test_the_forward_pass_is_the_networks(call: Call, network: Network, seed: int) -> None:
+def test_the_forward_pass_is_that_of_the_network(call: Call, network: Network, seed: int) -> None:
     x = np.random.default_rng(seed).random(network.sizes[0], np.float32).round(1)
     sums = call("forward(network, x)", network=network, x=x)
     logits = network.logits(x[None])
@@ -155,7 +155,7 @@ def test_a_drawing_is_prepared_as_tools_predict_does(
 
 @pytest.fixture
 def _workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lay out the files that the stage reads."""
+    """Write the files that the stage reads."""
     generator = np.random.default_rng(0)
     images = np.float32(generator.integers(0, 256, (40, 784)) / 255)
     labels = (np.arange(40) % 3).astype(np.uint8)
@@ -197,7 +197,7 @@ def test_the_page_holds_all_that_it_shows() -> None:
 
 
 @pytest.mark.usefixtures("_workspace")
-def test_the_samples_are_of_each_class_and_the_surest_mistakes() -> None:
+def test_the_samples_are_one_per_class_and_the_mistakes_of_highest_confidence() -> None:
     samples = board.content(random_network([784, 3], 0), read_predictions())["samples"]
     assert [each["label"] for each in samples[:3]] == [0, 1, 2]
     assert all(each["label"] == each["predicted"] for each in samples[:3])

@@ -19,7 +19,7 @@ ENVIRONMENT = {
 }
 
 
-def test_everything_comes_out_the_same_in_another_environment(
+def test_every_file_is_the_same_in_another_environment(
     tmp_path: Path, fresh: Clone, finished: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)

@@ -1,4 +1,4 @@
-"""Import closures, and the proof of its code at the end of a stage."""
+"""Import closures, and the check of the code at the end of a stage."""
 
 import json
 import subprocess
@@ -62,7 +62,7 @@ def test_the_closure_follows_every_import(stage: str, expected: str, tmp_path: P
 
 
 def test_the_closure_holds_every_module_that_python_loads(tmp_path: Path) -> None:
-    """Python itself loads the package, and each name is compared with what it has loaded."""
+    """Compare the record with the modules that Python has loaded."""
     root = write(tmp_path, FOREIGN)
     code = "import app.run, app.parts, sys; app.parts.late(); print(*sys.modules)"
     typing = {"TYPE_CHECKING": ""}
@@ -156,7 +156,9 @@ except code_key.CodeError as error:
         ),
     ],
 )
-def test_the_end_of_a_stage_is_proven(before: str, message: str, tmp_path: Path) -> None:
+def test_the_code_is_checked_at_the_end_of_a_stage(
+    before: str, message: str, tmp_path: Path
+) -> None:
     root = write(tmp_path, FOREIGN)
     write(root, {"other/app/__init__.py": "", "other/app/parts.py": ""})
     record = Project(root, {}).record("app.parts")

@@ -46,7 +46,7 @@ def test_the_best_comes_first_and_nothing_is_above_it(
         assert (row.margin is None) == (len(common) < 2)
 
 
-def test_two_settings_are_compared_as_by_students_paired_test() -> None:
+def test_two_settings_are_compared_by_the_paired_t_test() -> None:
     drawn = np.random.default_rng(0).random((7, 2))
     best, other = compare(settings(drawn))
     interval = stats.ttest_rel(other.values, best.values).confidence_interval(CONFIDENCE)
@@ -55,7 +55,7 @@ def test_two_settings_are_compared_as_by_students_paired_test() -> None:
     assert (difference - margin, difference + margin) == pytest.approx(interval)
 
 
-def test_all_intervals_hold_together_although_the_best_is_chosen_by_the_data() -> None:
+def test_all_intervals_hold_simultaneously_although_the_data_choose_the_best() -> None:
     # Equal means, so every interval must hold zero; unequal variances, and a share of each seed
     generator = np.random.default_rng(0)
     sweeps, seeds, scale = 400, 5, np.array([1, 1, 2, 4])
@@ -81,7 +81,7 @@ def test_a_worse_setting_is_found() -> None:
     assert [row.is_worse for row in (best, second, third)] == [False, False, True]
 
 
-def test_the_table_and_the_csv_say_the_same(
+def test_the_table_and_the_csv_hold_the_same_numbers(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

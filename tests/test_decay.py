@@ -29,7 +29,7 @@ def test_decoupled_decay_shrinks_the_weights_alone() -> None:
     assert not network.gradient.any()
 
 
-def test_decay_is_right_where_a_float_is_too_coarse_for_it() -> None:
+def test_decay_below_the_precision_of_float32_is_accurate() -> None:
     # 1 - 3.75e-7 would be six spacings of 2⁻²⁴ below 1: almost 5 % less decay than is meant
     network = Network([50, 20])
     network.initialize(np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""What dvc.yaml declares of each stage against what the stage does, both ways."""
+"""The declarations in dvc.yaml against the files and settings that each stage uses, both ways."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ def touched(clone: Clone, stage: str, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def outputs(stage: str) -> set[str]:
-    """Name the outputs, whether they have options or not."""
+    """Return the names of the outputs, with or without options."""
     entries = [
         entry for kind in ("outs", "metrics", "plots") for entry in PIPELINE[stage].get(kind, [])
     ]
@@ -31,7 +31,7 @@ def outputs(stage: str) -> set[str]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_declares_what_it_touches_and_no_more(
+def test_a_stage_declares_exactly_the_files_and_settings_that_it_uses(
     stage: str, touched: Any, finished: Clone
 ) -> None:
     declared = PIPELINE[stage]
@@ -68,7 +68,7 @@ def test_every_stage_is_a_module_and_every_module_a_stage() -> None:
     assert all(PIPELINE[name]["cmd"] == f"python -m stages.{name}" for name in PIPELINE)
 
 
-def test_every_module_is_some_stages(finished: Clone) -> None:
+def test_every_module_belongs_to_a_stage(finished: Clone) -> None:
     modules = {
         str(path.relative_to(ROOT))
         for folder in ("network", "stages")

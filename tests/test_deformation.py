@@ -1,4 +1,4 @@
-"""Deformed images: known maps of known images, and what holds for every map."""
+"""Deformed images: known maps of known images, and properties of every map."""
 
 import numpy as np
 import pytest
@@ -30,13 +30,13 @@ parameters = st.fixed_dictionaries(
 
 
 def noise(n: int, side: int, seed: int = 0) -> Floats:
-    """Images of random pixels, many of them 0 or 1."""
+    """Return images of random pixels, many of them 0 or 1."""
     values = np.random.default_rng(seed).uniform(-1, 2, (n, side * side))
     return values.clip(0, 1).astype(np.float32)
 
 
 def blobs(n: int, deviation: float, seed: int = 0) -> Floats:
-    """Images of three Gaussian spots, away from the border."""
+    """Return images of three Gaussian spots, away from the border."""
     centres = np.random.default_rng(seed).uniform(9.5, 17.5, (n, 3, 1, 2))
     grid = np.stack(np.divmod(np.arange(SIDE**2), SIDE), axis=-1)
     squares = ((grid - centres) ** 2).sum(axis=-1)
@@ -45,7 +45,7 @@ def blobs(n: int, deviation: float, seed: int = 0) -> Floats:
 
 
 def mapped(images: Floats, **known: float) -> Floats:
-    """The images under one known affine map."""
+    """Return the images under one known affine map."""
     n, side = len(images), round(images.shape[1] ** 0.5)
     names = {"angle": 0, "width": 1, "height": 1, "shear": 0, "x": 0, "y": 0}
     values = [np.full(n, known.get(name, default), np.float32) for name, default in names.items()]
@@ -57,7 +57,7 @@ def mapped(images: Floats, **known: float) -> Floats:
 
 
 def places(n: int, **limits: float) -> Floats:
-    """p(u) of n deformations at pixels near the centre: (n, 2, pixels).
+    """Return p(u) of n deformations at pixels near the centre: (n, 2, pixels).
 
     Bilinear sampling is exact where values rise by the same step from pixel to pixel, so that a
     ramp from left to right shows x, and one from top to bottom y.
@@ -79,7 +79,7 @@ def near_centre() -> NDArray[np.bool_]:
 
 @settings(deadline=None)
 @given(n=st.integers(0, 70), side=st.integers(1, 40), seed=st.integers(0, 100))
-def test_nothing_asked_for_is_the_identity(n: int, side: int, seed: int) -> None:
+def test_without_limits_images_are_unchanged(n: int, side: int, seed: int) -> None:
     images = noise(n, side, seed)
     assert (Deformation(side * side, np.random.default_rng(seed))(images) == images).all()
 
@@ -128,7 +128,7 @@ def test_half_a_pixel_is_the_mean_of_two() -> None:
 
 
 def spot(x: Floats, y: Floats) -> Floats:
-    """A smooth function of the plane that no rotation, scale or shear leaves as it is."""
+    """Return a smooth function of the plane that every rotation, scale and shear changes."""
     values: Floats = np.exp(-(x**2 + 3 * y**2) / 50)
     return values
 

@@ -1,4 +1,4 @@
-"""The stage ``download``: mirrors in turn, and what is said of those that fail."""
+"""The stage ``download``: mirrors in turn, and the messages about those that fail."""
 
 import socket
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.support import CLASSES, ROOT, small_dataset, write_small_dataset
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the small data set alone, for which no pipeline has to run."""
+    """A folder with the small data set alone, which needs no run of the pipeline."""
     folder = tmp_path_factory.mktemp("dataset") / "small"
     write_small_dataset(folder)
     return folder
@@ -42,12 +42,12 @@ def test_the_files_are_complete(dataset: Path, capsys: pytest.CaptureFixture[str
         assert (RAW / path.name).read_bytes() == path.read_bytes()
     assert len(list(RAW.iterdir())) == 5
     assert CLASSES[0] in RAW_CLASSES.read_text()
-    said = capsys.readouterr()
-    assert said.err == f"small: trying {dataset}\n"
-    assert said.out == f"small: 4 files verified, from {dataset}\n"
+    captured = capsys.readouterr()
+    assert captured.err == f"small: trying {dataset}\n"
+    assert captured.out == f"small: 4 files verified, from {dataset}\n"
 
 
-def test_the_next_mirror_gives_what_the_first_did_not(
+def test_the_next_mirror_provides_the_files_that_the_first_lacks(
     dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Website() as website:

@@ -1,4 +1,4 @@
-"""Evaluation as a stage: what it says of weights that are damaged or do not fit."""
+"""The stage ``evaluate``: its messages about weights that are damaged or do not fit."""
 
 import io
 import zipfile
@@ -22,7 +22,7 @@ HEADER = b"\x93NUMPY\x01\x00\x06\x00"
 
 
 def zipped(content: bytes) -> bytes:
-    """Make an .npz archive of one member."""
+    """Return an .npz archive of one member."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("W1.npy", content)
@@ -39,7 +39,7 @@ def zipped(content: bytes) -> bytes:
         zipped(HEADER).replace(b"PK\x03\x04", b"")[:-4] + b"\xff\xff\xff\x7f",
     ],
 )
-def test_what_fuzzing_made_of_weights_is_refused(content: bytes) -> None:
+def test_malformed_weights_found_by_fuzzing_are_refused(content: bytes) -> None:
     WEIGHTS.write_bytes(content)
     with pytest.raises(StageError, match=r"^data/weights\.npz: (not a valid|must hold W1)"):
         evaluate.main()
@@ -95,7 +95,7 @@ def test_a_flipped_bit_is_refused() -> None:
         evaluate.main()
 
 
-def test_a_loss_beyond_numbers_is_refused() -> None:
+def test_a_loss_that_is_not_finite_is_refused() -> None:
     with np.load(WEIGHTS) as weights:
         largest = {name: np.full_like(array, 3e38) for name, array in weights.items()}
     np.savez(WEIGHTS, allow_pickle=False, **largest)

@@ -1,4 +1,4 @@
-"""Each example runs as its docstring says, and does what it claims."""
+"""Each example runs as its docstring describes, and gives the expected results."""
 
 import re
 import subprocess

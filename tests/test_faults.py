@@ -1,4 +1,4 @@
-"""A full disk, files that vanish or rot: said in a line, and nothing is lost."""
+"""A full disk, missing or damaged files: one line reports the fault, and nothing is lost."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tests.support import Clone
 
 
 def run_with_little_room(clone: Clone, command: str) -> str:
-    """Run a command that can write no file beyond 512 KiB, and return what it says as it fails."""
+    """Run a command that can write no file beyond 512 KiB, and return the error that it prints."""
     done = clone.run("sh", "-c", f"ulimit -f 1024; exec {command}", check=False)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
@@ -21,11 +21,11 @@ def run_with_little_room(clone: Clone, command: str) -> str:
     return done.stderr
 
 
-def test_a_full_disk_is_named_and_costs_nothing(clone: Clone) -> None:
+def test_a_full_disk_is_named_and_nothing_is_lost(clone: Clone) -> None:
     before = clone.outputs()
     clone.set(**{"preprocess.seed": 1})
-    said = run_with_little_room(clone, "python -m dvc repro")
-    assert "error: data/processed/train_images.npy: File too large\n" in said
+    stderr = run_with_little_room(clone, "python -m dvc repro")
+    assert "error: data/processed/train_images.npy: File too large\n" in stderr
     assert not (clone.root / "data/processed/train_images.npy").exists()
 
     clone.dvc("checkout")
@@ -106,15 +106,15 @@ def cut_data(clone: Clone) -> None:
 
 
 def disturb_training(clone: Clone, edit: Callable[[Clone], None]) -> tuple[int, str]:
-    """Let DVC train, edit something in the midst, and return how it ends and what it says."""
+    """Let DVC train, edit something meanwhile, and return its exit code and its messages."""
     clone.set(**{"train.epochs": 200})
     with clone.start_dvc(
         "repro", "train", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as training:
         clone.wait_for_epochs(2)
         edit(clone)
-        _, said = training.communicate()
-    return training.returncode, said
+        _, stderr = training.communicate()
+    return training.returncode, stderr
 
 
 @pytest.mark.parametrize(
@@ -126,34 +126,34 @@ def disturb_training(clone: Clone, edit: Callable[[Clone], None]) -> tuple[int, 
         (remove_data, "data/processed/train_labels.npy"),
     ],
 )
-def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_ran_on(
+def test_a_change_of_an_input_while_a_stage_runs_is_an_error(
     clone: Clone, edit: Callable[[Clone], None], changed: str
 ) -> None:
-    code, said = disturb_training(clone, edit)
+    code, stderr = disturb_training(clone, edit)
     assert code != 0
-    assert f"error: {changed}: changed while the stage ran; run it again\n" in said
+    assert f"error: {changed}: changed while the stage ran; run it again\n" in stderr
 
 
-def test_code_that_changes_while_a_stage_runs_is_not_taken_for_what_it_ran(clone: Clone) -> None:
-    code, said = disturb_training(clone, edit_code)
+def test_a_change_of_code_while_a_stage_runs_is_an_error(clone: Clone) -> None:
+    code, stderr = disturb_training(clone, edit_code)
     assert code != 0
-    assert "error: network/layers.py: changed while the pipeline ran; run it again\n" in said
+    assert "error: network/layers.py: changed while the pipeline ran; run it again\n" in stderr
 
 
 @pytest.mark.parametrize("edit", [edit_setting_of_another_stage, edit_comment])
-def test_what_does_not_concern_a_stage_may_change_while_it_runs(
+def test_a_change_that_does_not_concern_a_stage_is_allowed_while_it_runs(
     clone: Clone, edit: Callable[[Clone], None]
 ) -> None:
-    code, said = disturb_training(clone, edit)
-    assert code == 0, said
+    code, stderr = disturb_training(clone, edit)
+    assert code == 0, stderr
     assert clone.repro("train") == (["code"] if edit is edit_comment else [])
 
 
 def test_data_cut_short_while_it_is_read_is_restored(clone: Clone, finished: Clone) -> None:
-    code, said = disturb_training(clone, cut_data)
+    code, stderr = disturb_training(clone, cut_data)
     assert code != 0
-    # of the stage itself, or of a shell that stays its parent
-    assert said.strip().endswith(
+    # of the stage itself, or of a shell that remains its parent
+    assert stderr.strip().endswith(
         (f"exited with -{signal.SIGBUS}", f"exited with {128 + signal.SIGBUS}")
     )
     clone.dvc("repro", "preprocess")
@@ -161,7 +161,7 @@ def test_data_cut_short_while_it_is_read_is_restored(clone: Clone, finished: Clo
     assert (clone.root / images).read_bytes() == (finished.root / images).read_bytes()
 
 
-def test_flipped_bits_are_found_and_undone(clone: Clone, finished: Clone) -> None:
+def test_flipped_bits_are_detected_and_restored(clone: Clone, finished: Clone) -> None:
     paths = (
         "data/raw/train-images-idx3-ubyte",
         "data/processed/test_images.npy",
@@ -172,7 +172,7 @@ def test_flipped_bits_are_found_and_undone(clone: Clone, finished: Clone) -> Non
         content = bytearray((clone.root / path).read_bytes())
         content[len(content) // 2] ^= 1
         (clone.root / path).write_bytes(content)
-    said = clone.dvc("status")
-    assert all(f"modified:           {path}" in said for path in paths)
+    status = clone.dvc("status")
+    assert all(f"modified:           {path}" in status for path in paths)
     clone.dvc("repro")
     assert clone.outputs() == finished.outputs()

@@ -1,4 +1,4 @@
-"""Reading arrays and classes that may be damaged, by the stages that use them."""
+"""Damaged arrays and class names, as the stages read them."""
 
 from collections.abc import Callable
 from pathlib import Path

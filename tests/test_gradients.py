@@ -16,7 +16,7 @@ STEP = 1e-6
 
 
 def numerical_gradient(function: Callable[[], float], x: Floats) -> Floats:
-    """df/dx by central differences, for a function that reads ``x`` anew at each call."""
+    """Return df/dx by central differences, for a function that reads ``x`` at each call."""
     gradient = np.empty_like(x)
     for index in np.ndindex(x.shape):
         value = x[index]

@@ -1,4 +1,4 @@
-"""The project's parts import one another in one direction: tools, stages, network."""
+"""Imports between the project's packages go in one direction: tools, stages, network."""
 
 import ast
 from collections.abc import Iterator

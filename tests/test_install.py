@@ -1,4 +1,4 @@
-"""The Makefile's environment, filled from a package index on loopback that wants a password."""
+"""The Makefile's environment, installed from a package index on loopback with a password."""
 
 import hashlib
 import os
@@ -97,7 +97,7 @@ class Project:
         return output
 
     def installed(self) -> dict[str, str]:
-        """Import each small package, and say what installed it."""
+        """Import each small package, and return the installer of each."""
         found = {}
         for info in self.root.glob(".venv/lib/python*/site-packages/*.dist-info"):
             name = info.name.partition("-")[0]
@@ -115,7 +115,7 @@ def project(tmp_path: Path, wheels: Path) -> Project:
 
 @pytest.fixture
 def project_with_uv(project: Project, wheels: Path, tmp_path: Path) -> Project:
-    """Have uv itself in the cache, but no packages."""
+    """A project with uv itself in the cache, but no packages."""
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache/own-wheels").symlink_to(wheels)
     return project
@@ -152,7 +152,7 @@ def test_pip_installs_where_uv_fails(
     assert "delta" not in project.installed()
 
 
-def test_an_interrupted_install_is_mended(project_with_uv: Project, index: Index) -> None:
+def test_an_interrupted_install_is_repeated(project_with_uv: Project, index: Index) -> None:
     project = project_with_uv
     project.environment["PIP_INDEX_URL"] = index.url
     project.make("pipeline")

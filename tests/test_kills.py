@@ -1,4 +1,4 @@
-"""What is left when DVC is killed, and how the next run takes it."""
+"""The files that a killed DVC leaves behind, and the next run."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tools import mend
 
 @pytest.fixture
 def training(clone: Clone) -> Iterator[subprocess.Popen[str]]:
-    """A DVC that is in the midst of a long training."""
+    """A DVC during a long training."""
     clone.set(**{"train.epochs": 1_000_000})
     with clone.start_dvc("repro", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as dvc:
         clone.wait_for_epochs(5)
@@ -40,8 +40,8 @@ def test_a_stage_ends_with_its_dvc(
     assert clone.outputs() == finished.outputs()
 
 
-def test_a_stage_whose_dvc_is_gone_already_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    # as where a shell is the first process, which adopts what has lost its parent
+def test_a_stage_whose_dvc_has_ended_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    # as if a shell were the first process, which adopts orphaned processes
     names = {process.name() for process in psutil.Process().parents()}
     monkeypatch.setattr(parent, "SHELLS", names)
     with pytest.raises(SystemExit) as end:
@@ -49,7 +49,7 @@ def test_a_stage_whose_dvc_is_gone_already_does_not_begin(monkeypatch: pytest.Mo
     assert end.value.code == parent.ORPHANED
 
 
-def test_a_second_dvc_is_told_of_the_first(training: "subprocess.Popen[str]", clone: Clone) -> None:
+def test_a_second_dvc_names_the_first(training: "subprocess.Popen[str]", clone: Clone) -> None:
     done = clone.try_dvc("repro")
     assert done.returncode != 0
     assert f"(PID {training.pid})" in done.stderr
@@ -68,20 +68,20 @@ def test_a_second_dvc_is_told_of_the_first(training: "subprocess.Popen[str]", cl
         (".dvc/tmp/rwlock", '{"read": {"a": ['),
     ],
 )
-def test_what_a_killed_dvc_left_is_mended(
+def test_a_file_left_by_a_killed_dvc_is_removed(
     clone: Clone, finished: Clone, name: str, content: str
 ) -> None:
     (clone.root / name).write_text(content)
     assert clone.try_dvc("repro").returncode != 0
-    said = clone.run(sys.executable, "-m", "tools.mend").stdout
-    assert said == f"removed {name}, left behind by a DVC that was killed\n"
-    # what code writes is in git, and so not in DVC's cache
+    stdout = clone.run(sys.executable, "-m", "tools.mend").stdout
+    assert stdout == f"removed {name}, left behind by a DVC that was killed\n"
+    # the outputs of code are in git, not in DVC's cache
     assert clone.repro() == (["code"] if name == "dvc.lock" else [])
     assert clone.outputs() == finished.outputs()
 
 
 @pytest.mark.parametrize("kind", ["read", "write"])
-def test_a_killed_dvc_whose_id_another_process_has_got_is_forgotten(
+def test_an_entry_whose_process_id_belongs_to_another_process_is_removed(
     clone: Clone, finished: Clone, kind: str
 ) -> None:
     picture = clone.root / "plots/loss.png"
@@ -95,23 +95,23 @@ def test_a_killed_dvc_whose_id_another_process_has_got_is_forgotten(
     assert clone.outputs() == finished.outputs()
 
 
-def test_a_run_that_was_about_to_be_noted_is_forgotten(clone: Clone, finished: Clone) -> None:
+def test_a_run_that_was_not_yet_recorded_is_removed(clone: Clone, finished: Clone) -> None:
     (clone.root / "dvc.lock").unlink()
-    notes = (clone.root / mend.RUNS).glob("*/*/*")
-    [note] = [note for note in notes if "stages.plot_weights" in note.read_text()]
-    note.unlink()
+    records = (clone.root / mend.RUNS).glob("*/*/*")
+    [record] = [path for path in records if "stages.plot_weights" in path.read_text()]
+    record.unlink()
     assert "argument must be str" in clone.try_dvc("repro").stderr
-    said = clone.run(sys.executable, "-m", "tools.mend").stdout.splitlines()
-    assert len(said) == 1
+    lines = clone.run(sys.executable, "-m", "tools.mend").stdout.splitlines()
+    assert len(lines) == 1
     assert clone.repro() == ["plot_weights"]
     assert clone.outputs() == finished.outputs()
 
 
-def test_nothing_is_mended_where_nothing_is_broken(clone: Clone) -> None:
+def test_nothing_is_removed_where_nothing_is_broken(clone: Clone) -> None:
     before = clone.outputs()
     assert clone.run(sys.executable, "-m", "tools.mend", check=False).returncode == 1
     assert clone.outputs() == before
 
 
-def test_mend_looks_at_what_dvc_writes(clone: Clone) -> None:
+def test_mend_checks_files_that_dvc_writes(clone: Clone) -> None:
     assert all((clone.root / path).exists() for path in [*mend.CHECKS, mend.RUNS])

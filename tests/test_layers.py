@@ -1,4 +1,4 @@
-"""Layers on their own: batches of any size, evaluation, dropout's masks."""
+"""Single layers: batches of any size, evaluation, the masks of dropout."""
 
 import math
 from collections.abc import Callable
@@ -33,7 +33,7 @@ every_layer = pytest.mark.parametrize("create", [dense, relu, dropout])
 
 @pytest.mark.parametrize("create", [dense, relu])
 @given(sizes=batch_sizes)
-def test_batches_of_any_sizes_give_what_a_new_layer_gives(
+def test_batches_of_any_sizes_give_the_results_of_a_new_layer(
     create: Callable[[], Layer], sizes: list[int]
 ) -> None:
     generator = np.random.default_rng(1)
@@ -49,7 +49,7 @@ def test_batches_of_any_sizes_give_what_a_new_layer_gives(
 
 
 @given(sizes=batch_sizes)
-def test_dropouts_gradient_has_the_mask_of_its_batch(sizes: list[int]) -> None:
+def test_the_gradient_of_dropout_has_the_mask_of_its_batch(sizes: list[int]) -> None:
     layer = dropout()
     for rows in sizes:
         mask = layer.forward(np.ones((rows, UNITS))).copy()
@@ -70,7 +70,7 @@ def test_smaller_batches_use_the_memory_of_the_largest(create: Callable[[], Laye
 
 @every_layer
 @pytest.mark.parametrize("rows", [1, 16, 40])
-def test_inference_leaves_the_layer_as_it_is(create: Callable[[], Layer], rows: int) -> None:
+def test_inference_does_not_change_the_layer(create: Callable[[], Layer], rows: int) -> None:
     x, gradient = np.random.default_rng(0).normal(size=(2, 16, UNITS))
     undisturbed, layer = create(), create()
     undisturbed.forward(x)

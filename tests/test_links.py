@@ -1,4 +1,4 @@
-"""Outputs that are links into DVC's cache: no stage writes through one."""
+"""Outputs that are links into DVC's cache: no stage writes through them."""
 
 import hashlib
 import importlib
@@ -12,7 +12,7 @@ from tests.support import PIPELINE, Clone, small_dataset
 
 
 def damaged(cache: Path) -> list[Path]:
-    """Return the objects whose content has another hash than their name says."""
+    """Return the objects whose content does not have the hash in their name."""
     objects = [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".dir"]
     assert len(objects) > 10
     return [
@@ -24,14 +24,14 @@ def damaged(cache: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("kind", ["hardlink", "symlink"])
-def test_a_stage_run_by_hand_leaves_the_cache_alone(
+def test_a_stage_run_by_hand_does_not_change_the_cache(
     clone: Clone, kind: str, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clone.dvc("config", "cache.type", kind)
     clone.dvc("checkout", "--relink")
     weights = clone.root / "data/weights.npz"
     assert weights.is_symlink() or weights.stat().st_nlink == 2
-    # what each stage writes differs from what is there
+    # so that each stage writes other bytes than are there
     clone.set(**{"train.learning_rate": 0.03, "preprocess.seed": 1, "plot.seed": 1})
     monkeypatch.chdir(clone.root)
     monkeypatch.setitem(DATASETS, "small", small_dataset(dataset))

@@ -26,7 +26,7 @@ def test_softmax_sums_to_one(logits: Floats) -> None:
 
 
 @given(logits_of, st.floats(-1e4, 1e4))
-def test_softmax_does_not_see_a_shift(logits: Floats, shift: float) -> None:
+def test_softmax_is_invariant_to_a_shift(logits: Floats, shift: float) -> None:
     np.testing.assert_allclose(softmax(logits + shift), softmax(logits), rtol=1e-7, atol=1e-12)
 
 
@@ -36,7 +36,7 @@ def test_softmax_is_the_ratio_of_exponentials() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_loss_holds_at_logits_of_ten_thousand(dtype: FloatType) -> None:
+def test_loss_is_accurate_at_logits_of_ten_thousand(dtype: FloatType) -> None:
     logits: Floats = np.array([[1e4, -1e4], [1e4, -1e4], [1e4, 1e4]], dtype)
     labels = np.array([0, 1, 0])
     np.testing.assert_allclose(cross_entropy(logits, labels), [0, 2e4, math.log(2)], rtol=1e-6)

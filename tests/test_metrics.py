@@ -37,7 +37,7 @@ def test_an_evaluation_is_the_same_in_any_batches(cuts: list[int], seed: int) ->
     np.testing.assert_array_equal(evaluation.confusion, confusion_matrix(labels, predicted, 3))
 
 
-def test_labels_of_one_byte_count_beyond_it() -> None:
+def test_labels_of_one_byte_do_not_overflow() -> None:
     labels = np.full(3, 199, np.uint8)
     assert confusion_matrix(labels, np.array([199, 0, 199]), 200)[199, 199] == 2
 

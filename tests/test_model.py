@@ -28,7 +28,7 @@ def initialized(sizes: list[int], rate: float = 0) -> Network:
 
 
 @given(sizes=network_sizes, rows=st.lists(st.integers(1, 9), min_size=1, max_size=6))
-def test_logits_and_gradients_are_the_references(sizes: list[int], rows: list[int]) -> None:
+def test_logits_and_gradients_are_those_of_the_reference(sizes: list[int], rows: list[int]) -> None:
     network = initialized(sizes)
     loss = SoftmaxCrossEntropy(sizes[-1], np.float64)
     generator = np.random.default_rng(1)
@@ -48,7 +48,9 @@ def test_logits_and_gradients_are_the_references(sizes: list[int], rows: list[in
 
 @pytest.mark.parametrize("rows", [1, 8, 30])
 @pytest.mark.parametrize("rate", [0, 0.5])
-def test_logits_between_forward_and_backward_leave_the_gradient(rate: float, rows: int) -> None:
+def test_logits_between_forward_and_backward_do_not_change_the_gradient(
+    rate: float, rows: int
+) -> None:
     x, gradient = np.random.default_rng(0).normal(size=(8, 4)), np.full((8, 2), [0.5, -0.5])
     undisturbed, network = initialized(SIZES, rate), initialized(SIZES, rate)
     undisturbed.forward(x)
@@ -83,7 +85,7 @@ def test_dropout_is_off_in_evaluation() -> None:
     assert not np.allclose(dropout.forward(x), plain.logits(x))
 
 
-def test_initialization_is_he() -> None:
+def test_initialization_is_that_of_he() -> None:
     network = Network([400, 300, 10])
     network.initialize(np.random.default_rng(0))
     arrays = network.state_dict()
@@ -108,7 +110,7 @@ def test_images_of_any_real_dtype_are_converted(dtype: str) -> None:
     np.testing.assert_array_equal(network.forward(x.astype(dtype)), expected)
 
 
-def test_logits_of_no_images_are_none() -> None:
+def test_logits_of_no_images_are_empty() -> None:
     assert Network(SIZES).logits(np.empty((0, 4))).shape == (0, 2)
 
 
@@ -151,7 +153,7 @@ def test_a_network_is_rebuilt_from_its_state(sizes: list[int], seed: int) -> Non
 
 
 @given(sizes=network_sizes, data=st.data())
-def test_a_state_that_is_no_networks_is_refused(sizes: list[int], data: st.DataObject) -> None:
+def test_a_state_of_no_network_is_refused(sizes: list[int], data: st.DataObject) -> None:
     state: dict[str, NDArray[Any]] = dict(Network(sizes).state_dict())
     name = data.draw(st.sampled_from(sorted(state)))
     array = state[name]
@@ -190,6 +192,6 @@ def test_a_state_that_is_no_networks_is_refused(sizes: list[int], data: st.DataO
         ({"W1": np.zeros((4, 0))}, "must hold W1, b1, W2, b2 and so on, each W a matrix"),
     ],
 )
-def test_a_refusal_says_what_is_wrong(change: dict[str, Floats], message: str) -> None:
+def test_a_refusal_describes_the_error(change: dict[str, Floats], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         Network.from_state_dict({**Network(SIZES).state_dict(), **change})

@@ -57,7 +57,9 @@ FORMULAS: dict[OptimizerName, Callable[..., Doubles]] = {
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-11), (np.float32, 1e-4)])
-def test_each_step_is_the_papers(name: OptimizerName, dtype: FloatType, tolerance: float) -> None:
+def test_each_step_is_that_of_the_paper(
+    name: OptimizerName, dtype: FloatType, tolerance: float
+) -> None:
     network = network_to_step(dtype)
     optimizer = create_optimizer(name, network, STRENGTH, **OPTIONS[name])
     theta, state = network.parameters.astype(np.float64), State()

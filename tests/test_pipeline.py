@@ -1,4 +1,4 @@
-"""The real ``dvc repro`` on a small data set, and what people do around it."""
+"""The real ``dvc repro`` on a small data set, and other commands of DVC on its results."""
 
 import csv
 import functools
@@ -26,7 +26,7 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_bytes())
 
 
-def test_everything_runs_once(shared: Path, clone: Clone) -> None:
+def test_every_stage_runs_once(shared: Path, clone: Clone) -> None:
     assert (shared / "stages").read_text().split() == ALL
     assert clone.repro() == []
 
@@ -60,7 +60,7 @@ def test_pixels_come_from_the_raw_files(finished: Clone) -> None:
 
 
 @pytest.mark.parametrize("split", SIZES)
-def test_metrics_are_those_of_ten_independent_lines(finished: Clone, split: str) -> None:
+def test_metrics_are_those_of_an_independent_computation(finished: Clone, split: str) -> None:
     x = np.load(finished.root / f"data/processed/{split}_images.npy").astype(np.float64)
     y = np.load(finished.root / f"data/processed/{split}_labels.npy")
     w = np.load(finished.root / "data/weights.npz", allow_pickle=False)
@@ -140,7 +140,7 @@ def test_an_earlier_setting_is_restored_without_training(clone: Clone) -> None:
     assert clone.outputs() == before
 
 
-def test_without_validation_nothing_breaks(clone: Clone) -> None:
+def test_the_pipeline_runs_without_validation_images(clone: Clone) -> None:
     clone.set(**{"preprocess.validation_size": 0})
     stages = ["preprocess", "train", "evaluate", "plot_loss"]
     assert clone.repro(*stages[2:]) == stages
@@ -164,7 +164,7 @@ def test_plots_page_has_every_picture(clone: Clone) -> None:
         assert f'"{title}"' in page
 
 
-def test_a_stage_that_fails_says_why_and_leaves_nothing_half_written(clone: Clone) -> None:
+def test_a_stage_that_fails_prints_one_error_and_leaves_no_partial_file(clone: Clone) -> None:
     clone.set(**{"train.learning_rate": 1e30})
     done = clone.try_dvc("repro")
     assert done.returncode != 0

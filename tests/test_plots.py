@@ -1,4 +1,4 @@
-"""The stages that draw: what they draw, and what they refuse."""
+"""The plot stages: their figures, and the inputs that they refuse."""
 
 import csv
 import re
@@ -36,7 +36,7 @@ SCORES = "epoch,train_loss,validation_loss,train_accuracy,validation_accuracy\n"
 
 @pytest.fixture
 def drawn(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
-    """The figures by the names of their files, where they would be written."""
+    """The figures by the names of their files, in place of the files."""
     del workspace
     figures: dict[str, Figure] = {}
     for stage in (plot_predictions, plot_weights):
@@ -53,7 +53,7 @@ def drawn(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]
         (10, "9 of 10 mistakes"),
     ],
 )
-def test_mistakes_are_drawn_or_said_to_be_none(
+def test_mistakes_are_drawn_and_counted_in_the_title(
     mistakes: int, title: str, drawn: dict[str, Figure]
 ) -> None:
     labels = np.load(processed.labels_path("test"))
@@ -84,7 +84,7 @@ def test_the_worst_mistakes_come_first(drawn: dict[str, Figure]) -> None:
 
 
 @pytest.mark.parametrize(("units", "end"), [(1, "unit"), (7, "unit"), (101, "(100 of 101)")])
-def test_weights_are_drawn_of_any_number_of_units(
+def test_weights_of_any_number_of_units_are_drawn(
     units: int, end: str, drawn: dict[str, Figure]
 ) -> None:
     weights = np.arange(1, 784 * units + 1, dtype=np.float32).reshape(784, units)
@@ -129,7 +129,7 @@ def test_pictures_are_drawn_without_a_warning(
         (plot_weights, "data/weights.npz", b"", "not a valid .npz archive: "),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(
+def test_malformed_inputs_are_refused(
     stage: ModuleType,
     path: str,
     content: str | bytes,

@@ -56,7 +56,7 @@ def test_any_pixels_are_images_or_refused(pixels: Floats, times: int, name: Prep
     assert (images.max(axis=(1, 2)) > 0).all()
 
 
-def test_a_centred_digit_stays_as_it_is() -> None:
+def test_a_centred_digit_is_unchanged() -> None:
     np.testing.assert_array_equal(prepare_centred(paint(digit(), 0, 1)), [digit()])
 
 
@@ -158,7 +158,7 @@ def disc() -> Floats:
     ],
     ids=["blank", "noise", "speck", "dash", "blot", "many"],
 )
-def test_what_is_surely_no_digit_is_refused(ink: Floats, message: str) -> None:
+def test_a_mark_that_is_no_digit_is_refused(ink: Floats, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         prepare_centred(paint(ink))
 
@@ -167,7 +167,7 @@ greys: st.SearchStrategy[NDArray[np.uint8]] = arrays.arrays(np.uint8, (28, 28))
 
 
 @given(greys, st.booleans())
-def test_a_framed_image_stays_as_it_is(image: NDArray[np.uint8], dark: bool) -> None:
+def test_a_framed_image_is_unchanged(image: NDArray[np.uint8], dark: bool) -> None:
     image[0, 0] = image[0, -1] = image[-1, 0] = 0
     image[14, 14] = 255
     stored = 255 - image if dark else image

@@ -1,4 +1,4 @@
-"""What preprocess says of raw files that are damaged or do not belong together."""
+"""The stage ``preprocess``: its messages about raw files that are damaged or do not fit."""
 
 import struct
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def write_zeros(path: Path, *shape: int) -> int:
         ),
     ],
 )
-def test_what_is_wrong_is_named(damage: Callable[[], object], message: str) -> None:
+def test_a_fault_is_named(damage: Callable[[], object], message: str) -> None:
     damage()
     with pytest.raises(StageError) as error:
         preprocess.main()

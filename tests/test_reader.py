@@ -1,4 +1,4 @@
-"""What is read of a website, an archive or a folder, and how each fails."""
+"""Reading files from a website, an archive or a folder, and the failures of each."""
 
 import gzip
 import io
@@ -44,7 +44,7 @@ def content(source: object) -> bytes:
     return b"".join(read(Job(str(source), NAME, len(IMAGES), LIMITS)))
 
 
-def complaint(source: object) -> str:
+def failure(source: object) -> str:
     with pytest.raises(SourceError) as error:
         content(source)
     return str(error.value)
@@ -78,7 +78,7 @@ def test_redirects_are_followed(website: Website) -> None:
     assert content(website.address) == IMAGES
 
 
-def test_an_error_of_a_server_is_retried_twice(website: Website) -> None:
+def test_a_server_error_is_retried_twice(website: Website) -> None:
     pages = [answer(ZIPPED), answer(status="500 Down"), answer(status="503 Busy")]
 
     def next_page() -> Iterable[bytes]:
@@ -88,7 +88,7 @@ def test_an_error_of_a_server_is_retried_twice(website: Website) -> None:
     assert content(website.address) == IMAGES
     website.answers[f"/{NAME}.gz"] = answer(status="502 Bad Gateway")
     website.requests.clear()
-    assert complaint(website.address) == "HTTP status 502 Bad Gateway"
+    assert failure(website.address) == "HTTP status 502 Bad Gateway"
     assert len(website.requests) == 3
 
 
@@ -124,24 +124,24 @@ def redirect(location: str) -> Answer:
 )
 def test_faulty_website(website: Website, page: Answer, reason: str) -> None:
     website.answers[f"/{NAME}.gz"] = page
-    said = complaint(website.address)
-    assert said.startswith(reason)
-    assert len(said) <= 201
+    message = failure(website.address)
+    assert message.startswith(reason)
+    assert len(message) <= 201
 
 
 @pytest.mark.parametrize("page", ENDLESS.values(), ids=ENDLESS)
 def test_endless_website(website: Website, page: Answer) -> None:
     website.answers = dict.fromkeys((f"/{NAME}.gz", "/"), page)
-    assert complaint(website.address) == f"sends more than {len(IMAGES) + 100_000} bytes"
+    assert failure(website.address) == f"sends more than {len(IMAGES) + 100_000} bytes"
 
 
-def test_website_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_website(monkeypatch: pytest.MonkeyPatch) -> None:
     with Website() as website:
         pass
-    assert "Connection refused" in complaint(website.address)
+    assert "Connection refused" in failure(website.address)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nope")
-    said = complaint(website.address.replace("http", "https"))
-    assert said == "Could not find a suitable TLS CA certificate bundle, invalid path: /nope"
+    message = failure(website.address.replace("http", "https"))
+    assert message == "Could not find a suitable TLS CA certificate bundle, invalid path: /nope"
 
 
 WORDS = [
@@ -153,18 +153,18 @@ WORDS = [
 
 
 @given(st.lists(st.sampled_from(WORDS) | st.binary(max_size=8)).map(b"".join))
-def test_whatever_a_website_sends_is_content_or_one_line(sent: bytes) -> None:
+def test_any_bytes_of_a_website_are_content_or_one_line(sent: bytes) -> None:
     with answering(sent):
         read_or_one_line("http://mirror.test")
 
 
 def read_or_one_line(source: str) -> None:
     try:
-        said = repr(content(source))
+        result = repr(content(source))
     except SourceError as error:
-        said = str(error)
-    assert said
-    assert said.isprintable()
+        result = str(error)
+    assert result
+    assert result.isprintable()
 
 
 def archive(folder: Path, content: bytes) -> Path:
@@ -202,14 +202,14 @@ MISSING = f"holds no {NAME}, with or without .gz"
     ],
 )
 def test_faulty_archive(tmp_path: Path, members: bytes, reason: str) -> None:
-    assert complaint(archive(tmp_path, members)).startswith(reason)
+    assert failure(archive(tmp_path, members)).startswith(reason)
 
 
 GOOD = member("x", b"13 path=abcd\n", tarfile.XHDTYPE) + SPARSE["sound"]
 
 
 @given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.binary(min_size=1, max_size=12))))
-def test_whatever_an_archive_holds_is_content_or_one_line(
+def test_any_bytes_of_an_archive_are_content_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[int, bytes]]
 ) -> None:
     edited = io.BytesIO(GOOD)
@@ -222,7 +222,7 @@ def test_whatever_an_archive_holds_is_content_or_one_line(
 
 
 def test_folder(tmp_path: Path) -> None:
-    assert complaint(tmp_path) == MISSING
+    assert failure(tmp_path) == MISSING
     (tmp_path / NAME).write_bytes(IMAGES)
     assert content(tmp_path) == IMAGES
     (tmp_path / f"{NAME}.gz").write_bytes(ZIPPED)
@@ -230,8 +230,8 @@ def test_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["", "nowhere", "a\0b", "\ud800", "x" * 300_000])
-def test_folder_that_is_none(source: str) -> None:
-    assert complaint(source)
+def test_absent_folder(source: str) -> None:
+    assert failure(source)
 
 
 @given(st.text("ab\0\n\r\x1b\x85\u2028\u202e\udcff", max_size=300))

@@ -1,4 +1,4 @@
-"""The table of changes and the stages that each runs again, in docs/caching.md."""
+"""The table of changes and the stages that each reruns, in docs/caching.md."""
 
 import json
 import re
@@ -27,7 +27,7 @@ MODULES = [
 
 
 def table() -> list[tuple[list[str], bool, list[str]]]:
-    """Read the table: what is changed, whether it is code, and the stages that it says then run."""
+    """Read the table: the names that change, whether they are code, and the stages that rerun."""
     section = (ROOT / "docs/caching.md").read_text().partition("## Reruns")[2]
     rows = re.findall(r"^\| (.*?) +\| (.*?) +\|$", section.partition("\n## ")[0], re.MULTILINE)[2:]
     return [
@@ -40,7 +40,7 @@ def table() -> list[tuple[list[str], bool, list[str]]]:
     ]
 
 
-def test_table_is_read_whole() -> None:
+def test_the_whole_table_is_read() -> None:
     changed = {name for names, _, _ in table() for name in names}
     assert {*VALUES, *MODULES} <= changed
     assert len(table()) >= 10
@@ -73,7 +73,7 @@ def test_a_change_reruns_the_stages_of_the_table(
     for name in names:
         before = (clone.root / "params.yaml").read_bytes()
         change(clone, name, code)
-        if name in VALUES:  # each alone changes the first of the stages
+        if name in VALUES:  # each setting alone makes the first of the stages stale
             changed = set(json.loads(clone.dvc("status", "--json")))
             assert {stages[0]} <= changed <= set(stages)
             if name != names[-1]:

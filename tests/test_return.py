@@ -1,4 +1,4 @@
-"""The documented way back from a run that did not end: git checkout, and then dvc checkout."""
+"""The documented return from a run that did not end: git checkout, and then dvc checkout."""
 
 import os
 import signal
@@ -27,9 +27,9 @@ def test_after_ctrl_c(clone: Clone, finished: Clone) -> None:
     ) as dvc:
         clone.wait_for_epochs(2)
         os.killpg(dvc.pid, signal.SIGINT)
-        _, said = dvc.communicate()
+        _, stderr = dvc.communicate()
     assert dvc.returncode != 0
-    assert "interrupted\n" in said
+    assert "interrupted\n" in stderr
     go_back(clone)
     assert clone.outputs() == finished.outputs()
     assert clone.repro() == []

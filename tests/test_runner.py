@@ -1,4 +1,4 @@
-"""The ends of a stage that can be expected."""
+"""The expected failures of a stage: a line and an exit code for each."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def ask_for_too_much() -> None:
 
 
 @pytest.mark.parametrize(
-    ("main", "said", "code"),
+    ("main", "message", "code"),
     [
         (interrupt, "interrupted", 130),
         (fail, "error: data/file: is wrong", 1),
@@ -37,9 +37,9 @@ def ask_for_too_much() -> None:
         (ask_for_too_much, "error: not enough memory: Unable to allocate", 1),
     ],
 )
-def test_each_is_a_line_and_a_code(
+def test_each_failure_is_a_line_and_an_exit_code(
     main: Callable[[], None],
-    said: str,
+    message: str,
     code: int,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -49,14 +49,14 @@ def test_each_is_a_line_and_a_code(
         run(main)
     if isinstance(end.value.code, str):
         assert code == 1
-        assert end.value.code.startswith(said)
+        assert end.value.code.startswith(message)
     else:
         assert end.value.code == code
-        assert capsys.readouterr().err == f"{said}\n"
+        assert capsys.readouterr().err == f"{message}\n"
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
-def test_a_stage_started_by_its_path_says_how_to_start_it(finished: Clone, stage: str) -> None:
+def test_a_stage_run_by_its_path_prints_the_right_command(finished: Clone, stage: str) -> None:
     done = finished.run("python", f"stages/{stage}.py", check=False)
     assert done.returncode == 1
     assert done.stderr == f"error: stages/{stage}.py: run it as python -m stages.{stage}\n"

@@ -1,4 +1,4 @@
-"""Searching settings: the proposals, what they follow from, and a search through DVC's queue."""
+"""The search for settings: its proposals, their order, and a search through DVC's queue."""
 
 import re
 import sys
@@ -29,11 +29,11 @@ class Known:
         self.behind: list[int] = []  # how many runs had begun when one was waited for
 
     def begin(self, runs: list[Run]) -> None:
-        """Count."""
+        """Count the runs that have begun."""
         self.begun += len(runs)
 
     def finish(self, runs: list[Run]) -> dict[Run, dict[str, float]]:
-        """Compute."""
+        """Return the accuracy of each run."""
         self.behind.append(self.begun)
         values = {run: self._accuracy(dict(o.split("=") for o in run.setting)) for run in runs}
         return {run: {FIGURE: value} for run, value in values.items() if value is not None}
@@ -69,7 +69,7 @@ def test_a_search_comes_close_and_is_repeatable(lag: int) -> None:
     assert proposed(peak, 40, lag, rate=["0.0001..1"], optimizer=["sgd", "adam"]) == tried
 
 
-def test_a_search_does_without_what_fails() -> None:
+def test_a_search_continues_without_failed_runs() -> None:
     def fails(setting: dict[str, str]) -> float | None:
         return peak(setting) if float(setting["rate"]) < 0.1 else None
 
@@ -114,7 +114,7 @@ def test_other_values_are_no_bounds(text: str) -> None:
         (["3", "1..2"], "must be bounds or values, not both"),
     ],
 )
-def test_a_search_says_what_is_wrong(values: list[str], message: str) -> None:
+def test_a_wrong_bound_is_named(values: list[str], message: str) -> None:
     with pytest.raises(SystemExit, match=re.escape(f"error: --set-param x: {message}")):
         proposed(lambda _: 0, 1, 1, x=values)
 

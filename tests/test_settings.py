@@ -1,4 +1,4 @@
-"""What is said of a params.yaml that is wrong."""
+"""Reading params.yaml, and the messages about its errors."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -29,8 +29,8 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
-def complaint(section: str, text: str) -> str:
-    """Load a section of ``text`` as params.yaml, and return what is said of it."""
+def failure(section: str, text: str) -> str:
+    """Load a section of ``text`` as params.yaml, and return the error message."""
     Path("params.yaml").write_text(text)
     with pytest.raises(StageError) as error:
         load(section, SECTIONS[section])
@@ -42,7 +42,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_shipped_settings_are_right() -> None:
+def test_shipped_settings_are_valid() -> None:
     Path("params.yaml").write_text(SHIPPED)
     for name, model in SECTIONS.items():
         load(name, model)
@@ -98,12 +98,12 @@ def test_shipped_settings_are_right() -> None:
 def test_message(old: str, new: str, message: str) -> None:
     assert old in SHIPPED
     section = "model" if message.startswith("model") else "train"
-    assert complaint(section, SHIPPED.replace(old, new, 1)) == f"params.yaml: {message}"
+    assert failure(section, SHIPPED.replace(old, new, 1)) == f"params.yaml: {message}"
 
 
-def test_all_that_is_wrong_is_said_in_one_go() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     text = SHIPPED.replace("batch_size: 16", "batch_sise: 16").replace("epochs: 35", "epochs: 0")
-    assert complaint("train", text).splitlines() == [
+    assert failure("train", text).splitlines() == [
         "params.yaml: train.batch_size: is missing, did you mean batch_sise?",
         "params.yaml: train.epochs: must be at least 1, got 0",
         "params.yaml: train.batch_sise: is not a known key, did you mean batch_size?",
@@ -130,10 +130,10 @@ def test_all_that_is_wrong_is_said_in_one_go() -> None:
     ],
     ids=lambda text: text[:20],
 )
-def test_what_is_no_parameters_file_is_refused(text: str, message: str) -> None:
-    said = complaint("train", text)
-    assert said.startswith(f"params.yaml: {message}")
-    assert "\n" not in said
+def test_a_malformed_file_is_refused(text: str, message: str) -> None:
+    reported = failure("train", text)
+    assert reported.startswith(f"params.yaml: {message}")
+    assert "\n" not in reported
 
 
 def test_absent_file_is_named() -> None:
@@ -173,17 +173,17 @@ def test_any_word_is_read_as_dvc_reads_it(text: str) -> None:
         assert parse_yaml(Path("params.yaml").read_text(), "params.yaml")["train"] == section
 
 
-def test_exponent_needs_no_point_as_in_dvc() -> None:
+def test_an_exponent_needs_no_decimal_point_as_in_dvc() -> None:
     Path("params.yaml").write_text(SHIPPED.replace("rate: 0.006", "rate: 6e-3"))
     assert load("train", Train).learning_rate == 0.006
 
 
 def test_a_value_of_any_size_is_named_briefly() -> None:
     text = SHIPPED.replace("epochs: 35", f"epochs: {list(range(10_000))}")
-    assert len(complaint("train", text)) < 100
+    assert len(failure("train", text)) < 100
 
 
-def test_a_stage_complains_only_of_what_it_uses() -> None:
+def test_a_stage_checks_only_its_own_section() -> None:
     wrong = SHIPPED.replace("batch_size: 16", "batch_size: 0").replace("[0.1, 0.1]", "[2]")
     Path("params.yaml").write_text(wrong)
     for section in ("download", "preprocess", "plot"):
@@ -191,8 +191,10 @@ def test_a_stage_complains_only_of_what_it_uses() -> None:
 
 
 def test_unknown_dataset_names_the_known() -> None:
-    said = complaint("download", SHIPPED.replace("mnist ", "mnits "))
-    assert said == "params.yaml: download.dataset: must be one of mnist, fashion-mnist, got 'mnits'"
+    reason = failure("download", SHIPPED.replace("mnist ", "mnits "))
+    assert (
+        reason == "params.yaml: download.dataset: must be one of mnist, fashion-mnist, got 'mnits'"
+    )
 
 
 @pytest.mark.parametrize(

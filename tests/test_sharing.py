@@ -1,4 +1,4 @@
-"""Two clones and a remote: what one has trained, the other gets without training."""
+"""Two clones and a remote: one gets the results of the other without training."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def s3() -> Iterator[str]:
 def sharing(
     clone: Clone, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Clone:
-    """A clone in which ``dvc repro`` has run, with a remote; what it ran is committed."""
+    """A clone with a remote, in which ``dvc repro`` has run and everything is committed."""
     if request.param == "folder":
         clone.dvc("remote", "add", "--default", "shared", str(tmp_path / "remote"))
     else:
@@ -44,7 +44,7 @@ def another(clone: Clone, root: Path) -> Clone:
     return Clone(root)
 
 
-def test_what_is_pushed_is_pulled(sharing: Clone, tmp_path: Path) -> None:
+def test_pushed_results_are_pulled(sharing: Clone, tmp_path: Path) -> None:
     sharing.dvc("push")
     other = another(sharing, tmp_path / "other")
     other.dvc("pull")
@@ -52,14 +52,14 @@ def test_what_is_pushed_is_pulled(sharing: Clone, tmp_path: Path) -> None:
     assert other.repro() == []
 
 
-def test_repro_pulls_what_is_missing(sharing: Clone, tmp_path: Path) -> None:
+def test_repro_pulls_missing_results(sharing: Clone, tmp_path: Path) -> None:
     sharing.dvc("push")
     other = another(sharing, tmp_path / "other")
     assert other.repro("--pull") == []
     assert other.outputs() == sharing.outputs()
 
 
-def test_an_experiment_is_handed_over_uncommitted(sharing: Clone, tmp_path: Path) -> None:
+def test_an_experiment_is_shared_without_a_commit(sharing: Clone, tmp_path: Path) -> None:
     sharing.run("git", "clone", "--quiet", "--bare", ".", str(tmp_path / "hub"))
     sharing.run("git", "remote", "add", "hub", str(tmp_path / "hub"))
     sharing.dvc(

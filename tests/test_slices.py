@@ -58,7 +58,7 @@ class Meeting:
         self._vectors, self._barrier, self._names = vectors, barrier, names
 
     def step(self, learning_rate: float) -> None:
-        """Add the learning rate to the parameters, to show that each slice is stepped once."""
+        """Add the learning rate to the parameters, which shows that each slice is updated once."""
         self._barrier.wait(timeout=60)
         self._names.append(current_thread().name)
         self._vectors.parameters += learning_rate
@@ -77,7 +77,7 @@ def test_threads_take_the_same_number_of_slices_at_the_same_time(threads: int) -
 
 
 @pytest.mark.usefixtures("small_slices")
-def test_a_few_slices_are_not_handed_over() -> None:
+def test_a_few_slices_are_updated_on_one_thread() -> None:
     whole = Network([SMALL * (2 * SLICES_PER_THREAD - 1) - 1, 1])
     names: list[str] = []
     Sliced(whole, lambda vectors: Meeting(vectors, Barrier(1), names), threads=2).step(0.5)

@@ -1,4 +1,4 @@
-"""That reading a source ends within its limits, and that only the expected file is written."""
+"""Reading a source ends within its limits, and writes only the expected file."""
 
 import gzip
 import hashlib
@@ -56,8 +56,8 @@ def fetch(source: str, limits: Limits = LIMITS) -> None:
         copy_verified(stream, EXPECTED, TARGET)
 
 
-def complaint(source: str, limits: Limits = LIMITS) -> str:
-    """Fetch the file from a source that fails, and return why."""
+def failure(source: str, limits: Limits = LIMITS) -> str:
+    """Fetch the file from a source that fails, and return the reason."""
     with pytest.raises(SourceError) as error:
         fetch(source, limits)
     assert not [path for path in Path().rglob(f"*{NAME}*") if path.parent == TARGET.parent]
@@ -84,19 +84,19 @@ def test_the_file_is_written_decompressed(website: Website) -> None:
 def test_another_file_is_refused(content: bytes, reason: str) -> None:
     Path("folder").mkdir()
     Path("folder", NAME).write_bytes(content)
-    assert complaint("folder").startswith(reason)
+    assert failure("folder").startswith(reason)
 
 
 @pytest.mark.parametrize("page", DRIPPING.values(), ids=DRIPPING)
 def test_a_dripping_website_is_too_slow(website: Website, page: Answer) -> None:
     website.answers[f"/{NAME}.gz"] = page
-    assert complaint(website.address, SHORT) == TOO_SLOW
+    assert failure(website.address, SHORT) == TOO_SLOW
 
 
 def test_a_silent_website_is_too_slow() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
-        assert complaint(address, SHORT) == TOO_SLOW
+        assert failure(address, SHORT) == TOO_SLOW
 
 
 @pytest.mark.usefixtures("capfdbinary")
@@ -116,22 +116,21 @@ def test_a_decompressed_redirect_takes_no_more_memory(website: Website) -> None:
     bomb = gzip.compress(bytes(256 * MEBIBYTE), compresslevel=1)
     redirect = answer(bomb, "Content-Encoding: gzip", "Location: /", status="302 Found")
     website.answers[f"/{NAME}.gz"] = redirect
-    assert complaint(website.address, SMALL) == "takes more than 96 MiB of memory"
+    assert failure(website.address, SMALL) == "takes more than 96 MiB of memory"
 
 
 def test_a_long_name_in_an_archive_takes_no_more_memory() -> None:
     Path("package.tgz").write_bytes(gzip.compress(LONG_NAME))
-    assert complaint("package.tgz", SMALL) == "takes more than 96 MiB of memory"
+    assert failure("package.tgz", SMALL) == "takes more than 96 MiB of memory"
 
 
 def test_an_archive_that_leads_backwards_ends() -> None:
     Path("package.tgz").write_bytes(gzip.compress(member("first") + backwards()))
-    assert complaint("package.tgz", SHORT)
+    assert failure("package.tgz", SHORT)
 
 
 def test_a_reader_without_any_memory_fails_in_one_line() -> None:
-    said = complaint(".", Limits(memory=1))
-    assert said.isprintable()
+    assert failure(".", Limits(memory=1)).isprintable()
 
 
 # --- npm ---
@@ -141,7 +140,7 @@ needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not i
 
 @pytest.fixture
 def registry(website: Website, monkeypatch: pytest.MonkeyPatch) -> Website:
-    """A website that is npm's registry, and has one package, digits@1.0.0."""
+    """A website that serves as npm's registry, with one package, digits@1.0.0."""
     tarball = {"tarball": f"{website.address}/digits.tgz"}
     version = {"name": "digits", "version": "1.0.0", "dist": tarball}
     metadata = {"name": "digits", "dist-tags": {}, "versions": {"1.0.0": version}}
@@ -161,59 +160,59 @@ def test_npm_package(registry: Website, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @needs_npm
-def test_npm_that_gives_no_archive(registry: Website, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_npm_without_an_archive(registry: Website, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("npm_config_dry_run", "true")
     registry.answers["/digits.tgz"] = answer(gzip.compress(PACKAGE))
-    assert complaint("npm:digits@1.0.0") == "npm pack: gives no archive"
+    assert failure("npm:digits@1.0.0") == "npm pack: gives no archive"
 
 
 @needs_npm
-def test_npm_package_that_is_no_archive(registry: Website) -> None:
+def test_npm_package_in_another_format(registry: Website) -> None:
     registry.answers["/digits.tgz"] = answer(b"no archive")
-    assert complaint("npm:digits@1.0.0")
+    assert failure("npm:digits@1.0.0")
 
 
 @needs_npm
 @pytest.mark.usefixtures("registry")
 def test_npm_package_that_does_not_exist() -> None:
-    assert complaint("npm:others@1.0.0").startswith("npm pack: code E404: ")
+    assert failure("npm:others@1.0.0").startswith("npm pack: code E404: ")
 
 
 @needs_npm
-def test_npm_asks_a_registry_that_fails_twice(registry: Website) -> None:
+def test_npm_tries_a_failing_registry_twice(registry: Website) -> None:
     registry.answers["/digits"] = answer(status="503 Busy")
-    assert complaint("npm:digits@1.0.0").startswith("npm pack: code E503: ")
+    assert failure("npm:digits@1.0.0").startswith("npm pack: code E503: ")
     assert len(registry.requests) == 2
 
 
 @needs_npm
-def test_npm_gives_up_at_once_when_its_registry_is_not_there(
+def test_npm_fails_at_once_without_its_registry(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Website() as website:
         pass
     monkeypatch.setenv("npm_config_registry", website.address)
-    assert complaint("npm:digits@1.0.0").startswith("npm pack: code ECONNREFUSED: ")
+    assert failure("npm:digits@1.0.0").startswith("npm pack: code ECONNREFUSED: ")
 
 
 @needs_npm
 def test_npm_is_given_no_more_time(registry: Website) -> None:
     registry.answers["/digits"] = DRIPPING["content"]
-    assert complaint("npm:digits@1.0.0", SHORT) == "npm pack: takes more than 0.3 s"
+    assert failure("npm:digits@1.0.0", SHORT) == "npm pack: takes more than 0.3 s"
 
 
 @needs_npm
 def test_npm_is_given_no_more_memory(registry: Website) -> None:
     registry.answers["/digits"] = endless(b"HTTP/1.1 200 OK\r\n\r\n", b" ")
     limits = Limits(memory=256 * MEBIBYTE)
-    assert complaint("npm:digits@1.0.0", limits).endswith("perhaps beyond its 256 MiB of memory")
+    assert failure("npm:digits@1.0.0", limits).endswith("perhaps beyond its 256 MiB of memory")
 
 
-def test_npm_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_npm_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
-    assert complaint("npm:a@1.0.0") == "needs the program npm, which is not installed"
+    assert failure("npm:a@1.0.0") == "needs the program npm, which is not installed"
 
 
 @pytest.mark.parametrize("package", ["digits", "digits@", "--yes@1", "@1", "a b@1", "a@1\n"])
 def test_package_must_have_a_name_and_a_version(package: str) -> None:
-    assert complaint(f"npm:{package}") == "must be written npm:PACKAGE@VERSION"
+    assert failure(f"npm:{package}") == "must be written npm:PACKAGE@VERSION"

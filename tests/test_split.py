@@ -1,4 +1,4 @@
-"""Setting samples aside for validation."""
+"""The split into training and validation samples."""
 
 from stages.dataset.split import stratified_split
 
@@ -18,7 +18,7 @@ def split(
 
 
 @given(labels=some_labels, data=st.data(), seed=st.integers(0, 2**32))
-def test_is_a_stratified_partition(
+def test_the_split_is_a_stratified_partition(
     labels: NDArray[np.uint8], data: st.DataObject, seed: int
 ) -> None:
     size = data.draw(st.integers(0, len(labels) - 1))
@@ -33,12 +33,14 @@ def test_is_a_stratified_partition(
 
 
 @given(labels=some_labels, data=st.data(), seed=st.integers(0, 2**32))
-def test_is_its_seeds(labels: NDArray[np.uint8], data: st.DataObject, seed: int) -> None:
+def test_the_same_seed_gives_the_same_split(
+    labels: NDArray[np.uint8], data: st.DataObject, seed: int
+) -> None:
     size = data.draw(st.integers(0, len(labels) - 1))
-    first, again = split(labels, size, seed), split(labels, size, seed)
-    np.testing.assert_array_equal(first[1], again[1])
+    first, second = split(labels, size, seed), split(labels, size, seed)
+    np.testing.assert_array_equal(first[1], second[1])
 
 
-def test_another_seed_is_another_split() -> None:
+def test_another_seed_gives_another_split() -> None:
     labels = np.arange(100, dtype=np.uint8) % 10
     assert set(split(labels, 20, seed=0)[1]) != set(split(labels, 20, seed=1)[1])

@@ -1,6 +1,6 @@
-"""The ways to a stale result that dependencies on files leave open: each is closed.
+"""Edits that could lead to a stale result, at any moment of a run: each is detected.
 
-``editor`` edits a module of the stage ``plot_weights`` at a chosen moment of its run under DVC.
+``edit_at`` edits a module of the stage ``plot_weights`` at a chosen moment of its run under DVC.
 """
 
 import os
@@ -56,7 +56,7 @@ def edit_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 def assert_next_run_is_of_the_code(clone: Clone, finished: Clone) -> None:
-    """Run the pipeline, and compare with a forced run of the code as it now stands."""
+    """Run the pipeline, and compare with a forced run of the present code."""
     assert NEW in (clone.root / MODULE).read_text()
     assert clone.repro() == ["code", "plot_weights"]
     picture = clone.outputs()["plots/weights.png"]
@@ -66,9 +66,9 @@ def assert_next_run_is_of_the_code(clone: Clone, finished: Clone) -> None:
     assert clone.repro() == []
 
 
-# before its own modules, among them, and when the work is done but for the picture
+# before the stage's own modules, during their import, and when only the picture is not yet written
 @pytest.mark.parametrize("moment", ["matplotlib", "network.model", "PIL.PngImagePlugin"])
-def test_an_edit_between_a_stages_imports_and_its_end_is_noticed(
+def test_an_edit_between_the_imports_and_the_end_of_a_stage_is_detected(
     clone: Clone, finished: Clone, edit_at: Callable[[str], None], moment: str
 ) -> None:
     edit_at(moment)
@@ -79,7 +79,7 @@ def test_an_edit_between_a_stages_imports_and_its_end_is_noticed(
     assert_next_run_is_of_the_code(clone, finished)
 
 
-def test_an_edit_while_the_code_is_recorded_is_noticed(
+def test_an_edit_while_the_code_is_recorded_is_detected(
     clone: Clone, finished: Clone, edit_at: Callable[[str], None]
 ) -> None:
     edit_at("data/code/train.json.partial")
@@ -89,7 +89,7 @@ def test_an_edit_while_the_code_is_recorded_is_noticed(
     assert_next_run_is_of_the_code(clone, finished)
 
 
-def test_an_edit_between_a_stages_end_and_dvcs_hashing_is_run_next(
+def test_an_edit_between_the_end_of_a_stage_and_its_hashing_takes_effect_in_the_next_run(
     clone: Clone, finished: Clone, tmp_path: Path
 ) -> None:
     shim = tmp_path / "bin/python"
@@ -102,7 +102,7 @@ def test_an_edit_between_a_stages_end_and_dvcs_hashing_is_run_next(
     assert_next_run_is_of_the_code(clone, finished)
 
 
-def test_an_environment_beside_the_project_whose_name_begins_alike_hides_nothing(
+def test_an_environment_beside_the_project_with_a_similar_name_hides_no_edit(
     finished: Clone,
     tmp_path: Path,
     edit_at: Callable[[str], None],

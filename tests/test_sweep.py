@@ -150,7 +150,7 @@ lists = st.lists(numbers, min_size=1, max_size=4).map(
 
 
 @given(st.lists(lists, unique=True, max_size=4) | st.lists(st.text(), unique=True, max_size=4))
-def test_runs_that_differ_have_names_that_differ(values: list[str]) -> None:
+def test_different_runs_have_different_names(values: list[str]) -> None:
     tried = [(f"model.hidden={value}",) for value in values]
     others = [Workspace("0" * 40, "0" * 40, changes) for changes in ("", "-a\n+b\n")]
     names = [
@@ -178,7 +178,7 @@ def test_runs_that_differ_have_names_that_differ(values: list[str]) -> None:
         (["--sampler=tpe", "-S", "train.epochs=1..9", "--seeds=5", "--runs=4"], "--runs: must be"),
     ],
 )
-def test_a_sweep_says_what_is_wrong(
+def test_a_wrong_option_is_named(
     options: list[str],
     message: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -41,7 +41,9 @@ def test_the_schema_is_up_to_date_and_in_use() -> None:
         ("plot", "mistakes", "all"),
     ],
 )
-def test_the_schema_refuses_what_the_stages_refuse(section: str, key: str, value: object) -> None:
+def test_the_schema_refuses_values_that_the_stages_refuse(
+    section: str, key: str, value: object
+) -> None:
     content = yaml.safe_load(PARAMETERS)
     content[section][key] = value
     with pytest.raises(jsonschema.ValidationError):
@@ -75,12 +77,12 @@ def test_a_recipe_is_applied_in_one_command(clone: Clone) -> None:
     assert "# images per step" in (clone.root / "params.yaml").read_text()
 
 
-def test_the_report_sets_the_workspace_beside_a_revision(clone: Clone) -> None:
+def test_the_report_compares_the_workspace_with_a_revision(clone: Clone) -> None:
     before = (clone.root / "plots/loss.png").read_bytes()
     clone.set(**{"train.learning_rate": 0.05})
     clone.dvc("repro", "evaluate", "plot_loss")
-    said = clone.run(sys.executable, "-m", "tools.report").stdout
-    assert said == "report.html: the workspace against HEAD\n"
+    stdout = clone.run(sys.executable, "-m", "tools.report").stdout
+    assert stdout == "report.html: the workspace against HEAD\n"
 
     page = (clone.root / "report.html").read_text()
     pictures = {base64.b64decode(code) for code in re.findall('base64,(.+?)"', page)}
@@ -92,7 +94,7 @@ def test_the_report_sets_the_workspace_beside_a_revision(clone: Clone) -> None:
     assert not re.findall(r'(?:src|href)=(?!"data:)|url\(|@import|<script', page)
 
 
-def test_the_report_says_when_nothing_differs(clone: Clone) -> None:
+def test_the_report_states_that_nothing_differs(clone: Clone) -> None:
     clone.run(sys.executable, "-m", "tools.report", "HEAD", "--output", "same.html")
     page = (clone.root / "same.html").read_text()
     assert "No parameter differs." in page

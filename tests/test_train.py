@@ -1,4 +1,4 @@
-"""Training as a stage: settings to weights, history and metrics."""
+"""The stage ``train``: from settings to weights, history and metrics."""
 
 import csv
 import json
@@ -96,7 +96,7 @@ def test_the_best_epoch_needs_validation() -> None:
     ],
     ids=str,
 )
-def test_every_way_of_training_learns_and_repeats(settings: dict[str, Any]) -> None:
+def test_every_optimizer_and_schedule_learns_and_is_reproducible(settings: dict[str, Any]) -> None:
     set_training(**settings, epochs=5)
     train.main()
     first = WEIGHTS.read_bytes()

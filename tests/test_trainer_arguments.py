@@ -1,4 +1,4 @@
-"""Arrays and settings that a Trainer refuses, each with a line that names it."""
+"""Arrays and settings that a Trainer refuses, each with a message that names it."""
 
 import math
 from typing import Any

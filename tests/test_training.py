@@ -31,7 +31,7 @@ def blobs(n: int, seed: int = 0, noise: float = 0.2) -> Samples:
 
 TRAIN, VALIDATION = blobs(60, noise=0.5), blobs(40, seed=1, noise=0.5)
 SHORT: dict[str, Any] = {"classes": 3, "hidden": [8, 6], "learning_rate": 0.1, "epochs": 3}
-# learns its 60 points by heart, so that the validation loss is lowest early
+# overfits its 60 points, so that the validation loss is lowest early
 OVERFITTING = {**SHORT, "hidden": [100], "learning_rate": 0.3, "epochs": 20}
 
 
@@ -61,7 +61,7 @@ def test_update_worked_out_by_hand() -> None:
     np.testing.assert_allclose(b, [0.05, -0.05])
 
 
-def test_full_batch_step_is_the_formula_in_float64() -> None:
+def test_a_full_batch_step_is_that_of_the_formula_in_float64() -> None:
     generator = np.random.default_rng(0)
     x = generator.random((500, 784), dtype=np.float32)
     labels = generator.integers(10, size=500).astype(np.uint8)
@@ -154,7 +154,7 @@ def test_ending_early_stops_the_worker_before_the_next_batch(
             stopped.set()
 
     class Waiting:
-        """Wait in the first step of the second epoch until the worker is told to stop."""
+        """Wait in the first step of the second epoch until the worker must stop."""
 
         steps = 0
 
@@ -191,7 +191,7 @@ def test_equal_settings_give_equal_bytes(options: dict[str, Any]) -> None:
     assert trained(VALIDATION, **options, batch_size=7, seed=1).tobytes() != first.tobytes()
 
 
-def test_weights_shuffle_and_each_dropout_have_streams_of_their_own() -> None:
+def test_weights_shuffle_and_each_dropout_have_separate_streams() -> None:
     # a rate below 2⁻¹⁷ is rounded to none, yet the layer draws its masks
     drawn, none = 1e-9, trained()
     assert trained(dropout=drawn).tobytes() == none.tobytes()

@@ -1,1 +1,1 @@
-"""Commands that are run beside the pipeline."""
+"""Commands beside the pipeline."""

@@ -1,7 +1,7 @@
 """Install locked packages: ``python3 -m tools.install ENVIRONMENT LOCK…``.
 
-The virtual environment is made where there is none, and made anew where an earlier install was
-interrupted. uv installs, and pip does where uv fails. Every package needs a hash in its lock.
+The virtual environment is created if there is none, and recreated if an earlier install was
+interrupted. uv installs the packages, or pip if uv fails. Every package needs a hash in its lock.
 """
 
 import ast
@@ -20,10 +20,10 @@ if sys.version_info < (3, 11):  # noqa: UP036 - make may start any Python 3
 
 UV_LOCK = "requirements/uv.txt"
 
-# not the environment's own Python, which comes first where the environment is active
+# not the environment's own Python, which is first on the path if the environment is active
 OUTSIDE = getattr(sys, "_base_executable", sys.executable)
 
-# pip's options, and the variables in which uv takes them
+# pip's options, and uv's environment variables for them
 VARIABLES = {
     "index-url": ["UV_DEFAULT_INDEX"],
     "extra-index-url": ["UV_INDEX"],
@@ -39,7 +39,7 @@ VARIABLES = {
 
 
 def parse_settings(listing: str) -> dict[str, str]:
-    """Read what ``pip config list`` prints: the options of ``pip install``, by their names."""
+    """Parse the output of ``pip config list`` into the options of ``pip install``, by name."""
     settings = {}
     for section in ("global.", "install.", ":env:."):  # a later one wins, as with pip
         for line in listing.splitlines():
@@ -51,18 +51,18 @@ def parse_settings(listing: str) -> dict[str, str]:
 
 
 def uv_environment(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return uv's environment variables, pip's settings among them, which uv does not read itself.
+    """Return environment variables for uv, with pip's settings, which uv does not read itself.
 
     Parameters
     ----------
-    settings : the options of ``pip install``, by their names
+    settings : the options of ``pip install``, by name
     environ : this process's environment variables
     """
     result = {
         **environ,
         "UV_NO_CONFIG": "true",
         "UV_SYSTEM_CERTS": "true",
-        # as with pip, any index may have the version; the hash proves that it is the right one
+        # as with pip, the version may be on any index; the hash verifies the file
         "UV_INDEX_STRATEGY": "unsafe-best-match",
     }
     bundle = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
@@ -76,20 +76,20 @@ def uv_environment(settings: Mapping[str, str], environ: Mapping[str, str]) -> d
 
 
 def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command that keeps the lock until it ends, even where this process is killed."""
+    """Run a command that holds the lock until it ends, even if this process is killed."""
     return subprocess.run(command, text=True, check=False, close_fds=False, **options)
 
 
 def succeeds(*command: str | Path) -> bool:
-    """Run a command in silence."""
+    """Run a command without output, and return whether it succeeds."""
     return run(*command, capture_output=True).returncode == 0
 
 
 def install_uv(python: Path) -> bool:
-    """Install uv and a pip into the environment, from wheels kept in uv's cache.
+    """Install uv and pip into the environment, from wheels in uv's cache.
 
-    The pip that does so is that of the Python outside, if there is one: an environment's own takes
-    long to make.
+    The pip of the Python outside the environment is used, if there is one: it takes long to install
+    the environment's own.
     """
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     wheels = Path(os.environ.get("UV_CACHE_DIR") or home / "uv") / "own-wheels"
@@ -108,7 +108,7 @@ def install_uv(python: Path) -> bool:
 
 
 def run_uv(python: Path, arguments: list[str]) -> str:
-    """Install with uv; return why it failed, or an empty string."""
+    """Install with uv; return the reason of a failure, or an empty string."""
     listing = run(python, "-m", "pip", "config", "list", stdout=subprocess.PIPE).stdout
     settings = parse_settings(listing)
     command = [str(python.with_name("uv")), "pip", "install", f"--python={python}"]
@@ -116,7 +116,7 @@ def run_uv(python: Path, arguments: list[str]) -> str:
     if settings.get("no-index", "false").lower() in ("1", "true", "yes", "on"):
         command.append("--no-index")
     environment = uv_environment(settings, os.environ)
-    for network in (["--offline"], []):  # what the cache holds needs no network
+    for network in (["--offline"], []):  # packages in the cache need no network
         try:
             result = run(*command, *network, env=environment, capture_output=True)
         except OSError as error:
@@ -127,7 +127,7 @@ def run_uv(python: Path, arguments: list[str]) -> str:
 
 
 def install(root: Path, locks: list[str]) -> None:
-    """Install the locks into the environment, or leave with pip's exit code."""
+    """Install the locks into the environment, or exit with pip's exit code."""
     complete = root / "complete"  # missing while packages are installed
     try:
         complete.unlink()
@@ -145,7 +145,7 @@ def install(root: Path, locks: list[str]) -> None:
         if not succeeds(python, "-m", "pip", "--version"):
             succeeds(python, "-m", "ensurepip")
         if packages.stat().st_mtime_ns != before:
-            # what uv left half-written looks installed
+            # packages that uv has half written look installed
             arguments.append("--ignore-installed")
         pip = run(python, "-m", "pip", "install", "--disable-pip-version-check", *arguments)
         if pip.returncode != 0:
@@ -164,7 +164,7 @@ def main() -> None:
     try:
         install(root, sys.argv[2:])
     except KeyboardInterrupt:
-        sys.exit("error: interrupted; the next run makes the environment anew")
+        sys.exit("error: interrupted; the next run recreates the environment")
 
 
 if __name__ == "__main__":

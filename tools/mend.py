@@ -1,8 +1,8 @@
 """Remove the incomplete files of a killed DVC, so that it can run again.
 
 DVC writes ``dvc.lock`` and its list of running commands in place. It refuses to start if it was
-killed while writing, or if another process has got the id of one that was killed; and it fails on
-the empty folder of a run that it was about to record in its cache. None of these files is needed:
+killed while writing, or if the id of a killed DVC now belongs to another process. It fails on the
+empty folder of a run that was not yet recorded in its cache. None of these files is needed: the
 results are in the cache. The exit code is 0 if something was removed, and 1 if nothing was.
 """
 
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def is_no_lock(path: Path) -> bool:
-    """Tell whether DVC would refuse the file as its lock."""
+    """Return whether DVC would refuse the file as its lock."""
     try:
         content: Any = yaml.safe_load(path.read_text())
         COMPILED_LOCKFILE_SCHEMA(content)
@@ -38,7 +38,7 @@ def is_no_lock(path: Path) -> bool:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Tell whether the list of running commands is malformed, or names only ended ones."""
+    """Return whether the list of running commands is malformed, or names only ended ones."""
     try:
         content: Any = json.loads(path.read_bytes())
         commands = [command for several in content.get("read", {}).values() for command in several]
@@ -53,7 +53,7 @@ def is_abandoned(path: Path) -> bool:
 
 
 def is_dvc(pid: int) -> bool:
-    """Tell whether the process is a DVC, and not another with the id of an ended one."""
+    """Return whether the process is a DVC, and not another with the id of an ended one."""
     try:
         return any(Path(word).name == "dvc" for word in psutil.Process(pid).cmdline())
     except psutil.Error:

@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def overrides(content: dict[str, dict[str, Any]]) -> list[str]:
-    """Write each key as ``section.key=value``, without spaces."""
+    """Return each key as ``section.key=value``, without spaces."""
     return [
         f"{section}.{key}={json.dumps(value, separators=(',', ':')).strip(chr(34))}"
         for section, keys in content.items()

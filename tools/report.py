@@ -43,7 +43,7 @@ Figures = dict[str, Any]
 
 
 def main() -> None:
-    """Read both sides, and write the page."""
+    """Compare the workspace with the revision, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tools.report", description=__doc__)
     parser.add_argument(
         "revision", nargs="?", default="HEAD", help="commit, branch, tag or experiment"
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def render(revision: str) -> str:
-    """Return the page."""
+    """Return the page that compares the workspace with a revision."""
     before, after = (read_metrics(side) for side in (revision, None))
     old, new = (flatten(dvc.api.params_show(rev=side)) for side in (revision, None))
     changed = {key: old.get(key) for key in old | new if old.get(key) != new.get(key)}
@@ -79,7 +79,7 @@ def render(revision: str) -> str:
 
 
 def read_metrics(revision: str | None) -> Figures:
-    """Read the metrics of a revision, or of the workspace for None; none if it has not run."""
+    """Read the metrics of a revision, or of the workspace for None; empty if there are none."""
     try:
         return flatten(dvc.api.metrics_show(rev=revision))
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def read_metrics(revision: str | None) -> Figures:
 
 
 def flatten(content: Any, prefix: str = "") -> Figures:
-    """Name every value by its keys, joined with dots."""
+    """Return every value of nested dictionaries, named by its keys joined with dots."""
     if not isinstance(content, dict):
         return {prefix: content}
     return {
@@ -98,7 +98,7 @@ def flatten(content: Any, prefix: str = "") -> Figures:
 
 
 def card(name: str, before: Figures, after: Figures) -> str:
-    """Return one figure in large type, with its change."""
+    """Return one metric in large type, with its change."""
     return (
         f"<div class=card><span>{escape(name)}</span><b>{show(after.get(name))}</b>"
         f"<span>{show_change(before.get(name), after.get(name)) or 'no change'}</span></div>"
@@ -106,7 +106,7 @@ def card(name: str, before: Figures, after: Figures) -> str:
 
 
 def table(before: Figures, after: Figures, *, change: bool = False) -> str:
-    """Return a table of two sides, a row per name."""
+    """Return a table of the values before and after, a row per name."""
     heads = ["", "revision", "workspace", *(["change"] if change else [])]
     rows = [
         [
@@ -123,14 +123,14 @@ def table(before: Figures, after: Figures, *, change: bool = False) -> str:
 
 
 def show(value: Any) -> str:
-    """Format a value, or a dash for none."""
+    """Return a value as text, or a dash for None."""
     if value is None:
         return "–"
     return f"{value:.6g}" if isinstance(value, float) else escape(str(value))
 
 
 def show_change(before: Any, after: Any) -> str:
-    """Format the change of a number; empty if there is none."""
+    """Return the change of a value as text, empty if there is none."""
     if before is None or after is None:
         return "" if before is after else "new" if before is None else "removed"
     numbers = isinstance(before, int | float) and isinstance(after, int | float)
@@ -138,7 +138,7 @@ def show_change(before: Any, after: Any) -> str:
 
 
 def pair(path: Path, title: str, revision: str) -> str:
-    """Return a picture of both sides, or once if it is the same."""
+    """Return a picture before and after, or once if it is the same."""
     try:
         before = dvc.api.read(str(path), rev=revision, mode="rb")
     except (PathMissingError, FileNotFoundError):  # depending on the folders that the revision has
@@ -150,7 +150,7 @@ def pair(path: Path, title: str, revision: str) -> str:
 
 
 def figure(side: str, picture: bytes, title: str) -> str:
-    """Return a picture, embedded."""
+    """Return an element in which the picture is embedded."""
     source = base64.b64encode(picture).decode()
     label = f"{escape(title)}: {escape(side)}"
     return (

@@ -22,7 +22,7 @@ SCHEMA = Path("params.schema.json")
 
 
 class Parameters(BaseModel):
-    """Every section."""
+    """All sections of ``params.yaml``."""
 
     download: Download
     preprocess: Preprocess
@@ -48,7 +48,7 @@ def schema() -> dict[str, Any]:
 
 
 def comments(section: str) -> dict[str, str]:
-    """Return the comment on each key of a section of ``params.yaml``."""
+    """Return the comment of each key in a section of ``params.yaml``."""
     text = PARAMETERS.read_text(encoding="utf-8")
     lines = re.split(rf"^{section}:", text, flags=re.MULTILINE)[1].partition("\n\n")[0]
     return dict(re.findall(r"^  (\w+): .*?  # (.+)$", lines, flags=re.MULTILINE))

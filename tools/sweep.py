@@ -1,7 +1,7 @@
-"""Compare settings over several seeds, and tell a difference from the noise of the seed.
+"""Compare settings over several seeds, and distinguish differences from the noise of the seed.
 
 Several values of ``-S``, as in ``dvc exp run --set-param``, make a grid; without it, params.yaml is
-run as it stands. Every run is an experiment of DVC, named by its setting and seed. Runs that have
+run unchanged. Every run is an experiment of DVC, named by its setting and seed. Runs that have
 results are not repeated.
 """
 
@@ -46,7 +46,7 @@ from tools.sweeping.runs import (
     remove,
 )
 
-SEARCH_SEED = 1000  # and on, in a search: the seeds of a sweep that follows it are fresh
+SEARCH_SEED = 1000  # the first of a search, so that a later sweep uses other seeds
 SEARCH_LOCK = "requirements/sweep.txt"
 SHOWN = ("validation.loss",)
 SHOWN_ON_REQUEST = ("test.accuracy", "test.loss")
@@ -83,7 +83,7 @@ def parse_options() -> argparse.Namespace:
     add = parser.add_argument
     add("-S", "--set-param", action="append", default=[], metavar="KEY=VALUE[,VALUE...]")
     add("--seeds", type=int, metavar="N", help="of each setting (default 5, in a search 1)")
-    add("--baseline", action="store_true", help="run params.yaml as it stands, too")
+    add("--baseline", action="store_true", help="run the unchanged params.yaml, too")
     add("--jobs", type=int, metavar="N", help="runs at a time (default: all processors)")
     add("--on", choices=("queue", "slurm"), default="queue", help="DVC's queue, or a cluster")
     add("--remote", default="origin", help="the Git remote between here and a cluster")
@@ -221,6 +221,6 @@ def show(figures: dict[Run, dict[str, float]], options: argparse.Namespace) -> N
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGHUP, signal.SIGTERM):  # end the queue then, too
+    for number in (signal.SIGHUP, signal.SIGTERM):  # these end the queue, too
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     run(main)

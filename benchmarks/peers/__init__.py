@@ -1,1 +1,1 @@
-"""The peers: a script each, from the start of its process to the weights in a file."""
+"""The peers: one script each, which runs a whole job."""

@@ -1,4 +1,4 @@
-"""JAX: an epoch is one jitted scan over its batches, compiled ahead."""
+"""JAX: an epoch is one jitted scan over its batches, compiled before training."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.job import Job, read
 
 Arrays = Any
-BLOCK = 1000  # rows that are scored together
+BLOCK = 1000  # rows scored at once
 
 
 def main() -> None:

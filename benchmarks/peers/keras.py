@@ -64,18 +64,18 @@ class Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[mi
 
 
 class Scores(keras.callbacks.Callback):  # type: ignore[misc]
-    """Scores after each epoch; and the time of the first call, which compiles."""
+    """Record the scores after each epoch, and the time of the first call, which compiles."""
 
     def __init__(self, data: list[Any], report: Report) -> None:
         super().__init__()
         self._data, self._report = data, report
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Note the time."""
+        """Record the time."""
         self._begin = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Note how long the first call took."""
+        """Record the duration of the first call."""
         if not self._report.compile:
             self._report.compile = time.monotonic() - self._begin
 

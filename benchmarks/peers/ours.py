@@ -12,7 +12,7 @@ from benchmarks.job import Job, read
 from network.trainer import Trainer
 from network.training import Samples
 
-WIDE = 10**6  # weights; more threads than one are faster above
+WIDE = 10**6  # weights, above which several threads are faster
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A plain NumPy script: float64, a sample a column, one-hot targets, no buffer kept."""
+"""A plain NumPy script: float64, a sample per column, one-hot targets, new arrays in each step."""
 
 import sys
 from collections.abc import Sequence

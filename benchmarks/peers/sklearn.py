@@ -22,7 +22,7 @@ def main() -> None:
     model = MLPClassifier(
         job.hidden,
         solver=job.optimizer,
-        alpha=job.weight_decay,  # divided by the size of the batch, as here
+        alpha=job.weight_decay,  # divided by the batch size, as here
         batch_size=job.batch_size,
         learning_rate_init=job.learning_rate,
         momentum=0,

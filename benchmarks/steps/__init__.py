@@ -1,1 +1,1 @@
-"""Steps alone: each peer's process is warm, and trains a round when it is told to."""
+"""Training steps alone, in processes that are warmed up first."""

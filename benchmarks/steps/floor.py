@@ -1,4 +1,4 @@
-"""The bare matrix products of a step, with the kernels that the environment asks for."""
+"""The bare matrix products of a step, with the kernels that the environment selects."""
 
 import stages  # noqa: F401  # isort: skip  (chooses the kernels, before NumPy)
 from itertools import pairwise
@@ -13,7 +13,7 @@ from benchmarks.steps.workloads import Workload
 
 
 class Floor:
-    """A step forward and back through the weights, and nothing between."""
+    """The matrix products of the forward and the backward pass alone."""
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         threadpool_limits(threads)
@@ -29,7 +29,7 @@ class Floor:
         ]
 
     def train(self, steps: int) -> None:
-        """Multiply: x W, xᵀ δ for each layer, and δ Wᵀ for each but the first."""
+        """Compute x W and xᵀ δ for each layer, and δ Wᵀ for each but the first."""
         for _ in range(steps):
             for number, (x, w, y, y_gradient, w_gradient, x_gradient) in enumerate(self._layers):
                 np.dot(x, w, y)
@@ -38,7 +38,7 @@ class Floor:
                     np.dot(y_gradient, w.T, x_gradient)
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        """Learn nothing."""
+        """Return no class, as nothing is trained."""
         return np.full(len(images), -1)
 
 

@@ -79,7 +79,7 @@ def loss(workload: Workload, parameters: Arrays, x: Arrays, labels: Arrays, key:
 
 
 def run(workload: Workload, state: Arrays, batches: Arrays, data: Arrays) -> Arrays:
-    """Scan over batches of rows (steps, batch)."""
+    """Take the steps: a scan over batches of row numbers (steps, rows)."""
     images, labels = data
     rate = workload.learning_rate
 

@@ -1,4 +1,4 @@
-"""This project's engine, with the kernels that the environment asks for."""
+"""This project, with the kernels that the environment selects."""
 
 import stages  # noqa: F401  # isort: skip  (chooses the kernels, before NumPy)
 from itertools import count, islice
@@ -19,7 +19,7 @@ from network.training import train_epoch
 
 
 class Ours:
-    """The network, and an endless run of steps."""
+    """The network, and an endless sequence of batches."""
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         threadpool_limits(threads)

@@ -1,4 +1,4 @@
-"""A plain NumPy script: float64, a sample a column, one-hot targets, no buffer kept."""
+"""A plain NumPy script: float64, a sample per column, one-hot targets, new arrays in each step."""
 
 from itertools import pairwise
 from typing import Any
@@ -14,7 +14,7 @@ Doubles = NDArray[np.float64]
 
 
 class Plain:
-    """Lists of weights and biases, and the formulas as they stand in a textbook."""
+    """Lists of weights and biases, and the formulas of a textbook."""
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         threadpool_limits(threads)
@@ -44,7 +44,7 @@ class Plain:
         return [*activations, e / e.sum(axis=0)], masks
 
     def train(self, steps: int) -> None:
-        """Take the steps, through a shuffled copy an epoch."""
+        """Take the steps, on a shuffled copy per epoch."""
         size = self._workload.batch_size
         for _ in range(steps):
             if self._start + size > self._x.shape[1]:
@@ -79,7 +79,7 @@ class Plain:
         parameter -= self._workload.learning_rate * m_hat / (np.sqrt(v_hat) + 1e-8)
 
     def probabilities(self, images: NDArray[Any]) -> Doubles:
-        """Return what the softmax gives for images (n, 784): (10, n)."""
+        """Return the class probabilities (10, n) of images (n, 784)."""
         activations, _ = self._forward(images.T.astype(np.float64, copy=False), 0)
         return activations[-1]
 

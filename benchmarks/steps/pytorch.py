@@ -1,4 +1,4 @@
-"""PyTorch on the CPU, as it is or compiled."""
+"""PyTorch on the CPU, eager or compiled."""
 
 import os
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Time every peer's steps on every workload, in turn.
+"""Time the steps of every peer on every workload, in turn.
 
-All peers of a workload are started and warmed up first; then each trains a round after the other,
-so that what disturbs the machine disturbs them all. One thread means one processor, too.
+All peers of a workload are started and warmed up first. Then they train in turn, a round each, so
+that a disturbance of the machine affects them all. One thread means one processor, too.
 """
 
 import os
@@ -21,7 +21,7 @@ THREADS = (1, 2)
 
 
 class Peer(NamedTuple):
-    """A module of this package, and the variables that it finds in its environment.
+    """A module of this package, and its environment variables.
 
     Native kernels are those that OpenBLAS chooses for the processor.
     """
@@ -33,7 +33,7 @@ class Peer(NamedTuple):
 
 @cache
 def native_kernels() -> str:
-    """Ask OpenBLAS for the kernels that it takes by itself."""
+    """Return the name of the kernels that OpenBLAS chooses by default."""
     code = "import numpy, threadpoolctl as t; print(t.threadpool_info()[0]['architecture'])"
     environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
     command = [sys.executable, "-c", code]
@@ -77,7 +77,7 @@ def run_in_turn(
 def time_peers(
     peers: dict[str, Peer], command: list[str], threads: int, rounds: int
 ) -> dict[str, Any]:
-    """Let the peers train round after round, in turn: seconds per step, validation accuracy."""
+    """Let the peers train in turn; return seconds per step and validation accuracy of each."""
     with ExitStack() as stack:
         workers = {
             name: stack.enter_context(start(peer, command, threads)) for name, peer in peers.items()
@@ -94,7 +94,7 @@ def time_peers(
 
 @contextmanager
 def start(peer: Peer, command: list[str], threads: int) -> Iterator[Callable[[str], str]]:
-    """Start a peer's process, wait until it is warm, and give what tells it a word."""
+    """Start a peer's process, and wait until it is warm; yield a function that sends a request."""
     processors = sorted(os.sched_getaffinity(0))[-threads:]
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     environment = {k: native_kernels() if v == "native" else v for k, v in peer.environment.items()}
@@ -106,12 +106,12 @@ def start(peer: Peer, command: list[str], threads: int) -> Iterator[Callable[[st
         text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, processors),  # noqa: PLW1509
     ) as process:
-        asked, answers = process.stdin, process.stdout
-        if asked is None or answers is None or answers.readline() != "ready\n":
+        requests, answers = process.stdin, process.stdout
+        if requests is None or answers is None or answers.readline() != "ready\n":
             raise SystemExit(f"error: {peer.title}: did not start")
 
-        def tell(word: str, asked: IO[str] = asked, answers: IO[str] = answers) -> str:
-            print(word, file=asked, flush=True)
+        def send(word: str, requests: IO[str] = requests, answers: IO[str] = answers) -> str:
+            print(word, file=requests, flush=True)
             return answers.readline()
 
-        yield tell
+        yield send

@@ -12,7 +12,7 @@ from benchmarks.steps.workloads import Workload
 
 
 class ScikitLearn:
-    """An MLPClassifier; a call of ``partial_fit`` shuffles what it is given and passes over it."""
+    """An MLPClassifier, whose ``partial_fit`` shuffles its samples and passes over them once."""
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         threadpool_limits(threads)
@@ -21,7 +21,7 @@ class ScikitLearn:
         self._model = MLPClassifier(
             workload.hidden,
             solver=workload.optimizer,
-            alpha=workload.weight_decay,  # divides by the batch's size as we do
+            alpha=workload.weight_decay,  # divided by the batch size, as here
             batch_size=workload.batch_size,
             learning_rate_init=workload.learning_rate,
             momentum=0,
@@ -29,7 +29,7 @@ class ScikitLearn:
         )
 
     def train(self, steps: int) -> None:
-        """Take the steps, on the next rows of the set, which is in no order."""
+        """Take the steps on the next rows of the training set, which are in random order."""
         rows = np.arange(self._next, self._next + steps * self._batch_size) % len(self._images)
         self._next = int(rows[-1]) + 1
         self._model.partial_fit(self._images[rows], self._labels[rows], classes=np.arange(10))

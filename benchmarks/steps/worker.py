@@ -1,4 +1,4 @@
-"""A peer's process: it trains a round when it is told to, and says how long that took."""
+"""A peer's process: on request, it trains a round and prints the seconds per step."""
 
 import argparse
 import sys
@@ -26,14 +26,14 @@ class Peer(Protocol):
     """A network in training."""
 
     def train(self, steps: int) -> None:
-        """Take that many steps, each with a fresh batch, and end when they are done."""
+        """Take that many steps, each with a new batch, and return when all are done."""
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[Any]:
         """Return the classes predicted for images (n, 784)."""
 
 
 def serve(make: Callable[[Workload, Data, int], Peer]) -> None:
-    """Make the peer, warm it up, and then do as the lines of standard input say."""
+    """Create the peer, warm it up, and then answer the requests on standard input."""
     parser = argparse.ArgumentParser()
     parser.add_argument("workload", choices=WORKLOADS)
     parser.add_argument("threads", type=int)
@@ -50,7 +50,7 @@ def serve(make: Callable[[Workload, Data, int], Peer]) -> None:
         np.load(folder / "validation_labels.npy"),
     )
     peer = make(workload, data, arguments.threads)
-    peer.train(arguments.steps)  # compiles what is compiled, and warms what is warmed
+    peer.train(arguments.steps)  # compilation and warm-up
     print("ready", flush=True)
     for line in sys.stdin:
         if line == "train\n":

@@ -1,4 +1,4 @@
-"""The work that every peer does."""
+"""The training steps that are timed."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,10 @@ from network.optimizer import OptimizerName
 
 @dataclass(frozen=True)
 class Workload:
-    """A network, and how it is trained.
+    """A network and its training.
 
-    ``steps`` are those of a timed round; ``copies`` is how often the training images are repeated.
+    ``steps`` is the number of steps per timed round; the training images are repeated ``copies``
+    times.
     """
 
     title: str

@@ -1,1 +1,1 @@
-"""The data set: the known ones, where their files come from, their format and their split."""
+"""The data sets: a table of them, their sources, their file format and their split."""

@@ -1,4 +1,4 @@
-"""The data sets that ``download.dataset`` can name: a new one is one more entry in the table."""
+"""The table of data sets, whose names ``download.dataset`` accepts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +17,15 @@ class RawFile(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """A data set in the four IDX files of MNIST, its images 28 × 28.
+    """A data set in the four IDX files of MNIST, with images of 28 × 28 pixels.
 
-    ``classes`` names the labels 0, 1, …; ``mirrors`` are sources as ``download.source`` takes
-    them, tried in order. ``preparation`` says how a picture becomes such an image: it holds digits,
-    each fitted and ``centred`` by its mass, or one thing, fitted into the frame (``framed``).
+    Attributes
+    ----------
+    classes : names of the labels 0, 1, …
+    mirrors : sources, as for ``download.source``, that are tried in order
+    files : length and hash of each file, by its path when decompressed
+    preparation : how a picture becomes such an image: each digit in it is fitted and ``centred`` by
+        mass, or its one object is fitted into the frame (``framed``)
     """
 
     classes: tuple[str, ...]

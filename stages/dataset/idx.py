@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 
 def read(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Read an array of unsigned bytes with that many dimensions.
+    """Read a uint8 array with that many dimensions.
 
     Raises
     ------
     StageError
-        if the magic number is another, or the file is shorter or longer than its header says
+        if the magic number differs, or the file is shorter or longer than its header implies
     """
     content = path.read_bytes()
     header = struct.Struct(f">{1 + dimensions}I")

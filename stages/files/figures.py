@@ -1,4 +1,4 @@
-"""The style of every picture, and how one is saved.
+"""The style of all pictures, and their saving.
 
 A picture depends on nothing outside of this project and its packages: not on a user's matplotlibrc
 or backend, nor on the fonts of the machine. Import this module before Matplotlib.
@@ -15,7 +15,7 @@ os.environ["MPLBACKEND"] = "agg"
 os.environ["MATPLOTLIBRC"] = os.devnull
 try:
     import matplotlib
-except ValueError as error:  # it reads a matplotlibrc in the current folder all the same
+except ValueError as error:  # it reads a matplotlibrc in the current folder in any case
     sys.exit(f"error: matplotlibrc: {error}; pictures do not use it, remove it")
 
 from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def literal(text: str) -> str:
-    """Return text to be shown as it is: between two dollar signs Matplotlib expects mathematics."""
+    """Escape dollar signs, between which Matplotlib would expect mathematics."""
     return text.replace("$", r"\$")
 
 

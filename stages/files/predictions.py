@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 
 class Predictions(NamedTuple):
-    """Images (n, 784), labels and predicted labels (n,), the predictions' probabilities (n,)."""
+    """The test set, and the prediction for each image.
+
+    Attributes
+    ----------
+    images : (n, 784), in [0, 1]
+    labels, predicted : (n,), the actual and the predicted class
+    probability : (n,), that of the predicted class
+    classes : names of the classes
+    """
 
     images: NDArray[np.float32]
     labels: NDArray[np.uint8]
@@ -27,7 +35,7 @@ def read_predictions() -> Predictions:
     Raises
     ------
     StageError
-        if a file is malformed, or they do not belong together
+        if a file is malformed, or the files do not fit together
     """
     classes = processed.load_classes()
     images, labels = processed.load("test", len(classes))

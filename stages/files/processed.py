@@ -1,4 +1,4 @@
-"""The arrays that ``preprocess`` writes and every later stage starts from."""
+"""The arrays and class names that ``preprocess`` writes and later stages read."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def labels_path(split: str) -> Path:
 
 
 def load(split: str, classes: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Read images (n, pixels), memory-mapped, and labels (n,).
+    """Read images (n, pixels), memory-mapped, and labels (n,) of a split.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def load_classes(path: Path = CLASSES) -> list[str]:
     Raises
     ------
     StageError
-        if the file is not a list of different names, two at least
+        if the file is not a list of 2 to 256 different names
     """
     classes = read_json(path)
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):

@@ -1,4 +1,4 @@
-"""Reading JSON, CSV, ``.npy`` and ``.npz`` files, none of which is trusted to be one.
+"""Reading JSON, CSV, ``.npy`` and ``.npz`` files, any of which may be malformed.
 
 The libraries raise errors of many types for malformed files. Here each becomes a ``StageError``
 that names the file, except an ``OSError``, which names it already.
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 @contextmanager
 def expecting(path: Path, kind: str) -> Iterator[None]:
-    """Turn every error of the block into ``StageError``: the file is not of that kind."""
+    """Convert each error of the block to a ``StageError``: the file is not of that kind."""
     try:
         yield
     except (StageError, MemoryError):
@@ -45,7 +45,7 @@ def read_table(
     Parameters
     ----------
     columns : for the name of each column, the function that converts its text, and raises
-        ``ValueError`` for a wrong one
+        ``ValueError`` if the text is wrong
     """
     with expecting(path, "valid CSV"), path.open(encoding="utf-8", newline="") as file:
         table = csv.reader(file, strict=True)
@@ -66,7 +66,7 @@ def read_table(
 
 
 def number(low: float, high: float, kind: Callable[[str], float] = float) -> Callable[[str], float]:
-    """Return a function that reads a number in [low, high]: a column of ``read_table``."""
+    """Return a function for ``read_table`` that converts text to a number in [low, high]."""
 
     def convert(text: str) -> float:
         value = kind(text)
@@ -78,18 +78,18 @@ def number(low: float, high: float, kind: Callable[[str], float] = float) -> Cal
 
 
 def optional(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a function that reads an empty field as None."""
+    """Return a function for ``read_table`` that converts an empty field to None."""
     return lambda text: convert(text) if text else None
 
 
 def read_npy(path: Path) -> NDArray[Any]:
-    """Read an array, memory-mapped; nothing is unpickled."""
+    """Read an array, memory-mapped, without unpickling."""
     with expecting(path, "a valid .npy file"):
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Read every array of an archive and check its checksums; nothing is unpickled."""
+    """Read all arrays of an archive and check their checksums, without unpickling."""
     with expecting(path, "a valid .npz archive"), path.open("rb") as file:
         with np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)

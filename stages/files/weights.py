@@ -1,4 +1,4 @@
-"""The weights that ``train`` writes, from which the network is rebuilt."""
+"""The file of the weights, from which the network is rebuilt."""
 
 from stages.files.npz import write_npz
 from stages.files.paths import WEIGHTS
@@ -14,12 +14,12 @@ def save_network(network: Network) -> None:
 
 
 def load_network() -> Network:
-    """Build a network from its weights and biases, whose shapes tell its layers.
+    """Build a network from its weights and biases, whose shapes determine its layers.
 
     Raises
     ------
     StageError
-        if the file does not hold those of a network
+        if the file does not hold the weights and biases of a network
     """
     try:
         return Network.from_state_dict(read_npz(WEIGHTS))

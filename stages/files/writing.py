@@ -1,7 +1,7 @@
 """Writing files so that none is ever half-written under its final name.
 
-A file is written beside its place and renamed when it is complete. So nothing is written through
-an existing file either, which may be a link into DVC's cache.
+A file is written under a temporary name and renamed when it is complete. An existing file, which
+may be a link into DVC's cache, is replaced and never changed.
 """
 
 import csv

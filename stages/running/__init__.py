@@ -1,1 +1,1 @@
-"""Running a stage: its errors, its parent process, and the proof of its code and inputs."""
+"""Running a stage: its errors, its parent process, and the check of its code and inputs."""

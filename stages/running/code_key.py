@@ -3,10 +3,10 @@
 DVC hashes the files that dvc.yaml names, and does not follow imports. This module writes a small
 JSON file for each stage: every module of the project that the stage imports, directly or not, with
 a fingerprint of its code, and the installed versions of the packages that can change its results.
-A stage that depends on its file runs again exactly when its code has changed.
+A stage that depends on its file is rerun exactly when its code has changed.
 
-The module needs the standard library alone, and holds nothing of this project: copy it into any
-other, where it is a command, ``python code_key.py --help``. A stage calls ``verify`` at its end.
+The module needs only the standard library, and nothing of this project. Copy it into any other
+project and run it as a command: ``python code_key.py --help``. A stage calls ``verify`` at its end.
 """
 
 import argparse
@@ -24,16 +24,16 @@ from pathlib import Path
 
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 MARKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t", tokenize.DEDENT: "\b"}
-# Python 3.12 cuts an f-string into several tokens, Python 3.14 a t-string.
+# Python 3.12 splits an f-string into several tokens, and Python 3.14 a t-string.
 STRING_STARTS = {getattr(tokenize, f"{kind}STRING_START", -1) for kind in "FT"}
 STRING_ENDS = {getattr(tokenize, f"{kind}STRING_END", -1) for kind in "FT"}
 
-Position = tuple[int, int]  # line and column, as tokens have them
+Position = tuple[int, int]  # line and column, as in tokens
 Record = dict[str, dict[str, str]]
 
 
 class CodeError(Exception):
-    """The code or the packages cannot be recorded, or are not as recorded; names the file."""
+    """The code cannot be recorded, or differs from the record; the message names the file."""
 
 
 class Project:
@@ -41,7 +41,7 @@ class Project:
 
     Parameters
     ----------
-    root : the folder that stages are run in
+    root : the folder in which stages are run
     packages : for the name of an imported package, the distributions whose version is recorded
     paths : folders that are searched for modules besides the root, or the folder of a script
     """
@@ -57,12 +57,13 @@ class Project:
 
         Parameters
         ----------
-        stage : a module as after ``python -m``, or the path of a script
+        stage : name of a module, as for ``python -m``, or path of a script
 
         Raises
         ------
         CodeError
-            if there is no such module, or one that it imports is not valid Python
+            if there is no such module, a module that it imports is not valid Python, or a package
+            is not installed
         """
         folder, names = self._root, {stage, f"{stage}.__main__"}
         if stage.endswith(".py"):
@@ -104,10 +105,10 @@ class Project:
 
 
 def verify(path: Path) -> None:
-    """Check that this process has imported only what is recorded, as it is recorded.
+    """Check that all imported modules of the project are recorded, and unchanged.
 
-    The current folder is the project's. At the end of a stage's work, a module that was edited
-    after it was imported is found, too.
+    The current folder must be the project's. At the end of a stage, the check also finds a module
+    that was edited after it was imported.
 
     Parameters
     ----------
@@ -149,12 +150,12 @@ def check_lock(recorded: Record, lock: Path) -> None:
 
     Parameters
     ----------
-    lock : in pip's format, a ``name==version`` a line
+    lock : in pip's format, with a line ``name==version`` per package
 
     Raises
     ------
     CodeError
-        if a version is another
+        if a version differs
     """
     lines = re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
     for name, installed in recorded["packages"].items():
@@ -174,7 +175,7 @@ def fingerprint(source: bytes) -> str:
     Raises
     ------
     SyntaxError, UnicodeDecodeError, ValueError
-        if this Python cannot
+        if this Python cannot parse it
     """
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     text = io.TextIOWrapper(io.BytesIO(source), encoding).read()  # with \n as the end of each line
@@ -187,7 +188,7 @@ def fingerprint(source: bytes) -> str:
         if token.end <= end and token.type not in MARKS:
             skipped = begins_line
             continue
-        # a docstring goes with the end of its statement
+        # the end of a docstring's statement is skipped with it
         if not (skipped and (token.type == tokenize.NEWLINE or token.string == ";")):
             digest.update(f"{MARKS.get(token.type, token.string)}\0".encode())
             begins_line = token.type in MARKS
@@ -218,7 +219,7 @@ def _span(lines: list[str], start: Position, end: Position) -> str:
 
 
 def _docstrings(tree: ast.Module, lines: list[str]) -> dict[Position, Position]:
-    """Return for each docstring of module, class and function where it starts and ends."""
+    """Return the end of each docstring of a module, class or function, by its start."""
 
     def position(line: int, offset: int) -> Position:
         return line, len(lines[line - 1].encode()[:offset].decode())  # from bytes to characters
@@ -236,7 +237,7 @@ def _docstrings(tree: ast.Module, lines: list[str]) -> dict[Position, Position]:
 
 
 def _imports(tree: ast.AST, module: str, path: Path) -> Iterator[str]:
-    """Yield the dotted names that a module imports, wherever in it, but for type checking."""
+    """Yield the dotted names that a module imports anywhere, except for type checking."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     nodes = [tree]
     while nodes:
@@ -260,7 +261,7 @@ def _imports(tree: ast.AST, module: str, path: Path) -> Iterator[str]:
 
 
 def _locate(name: str, folder: Path) -> list[tuple[Path, str]]:
-    """Return the files that an import of a dotted name runs, with the names of their modules.
+    """Return the files that the import of a dotted name runs, with the names of their modules.
 
     The last part may be an attribute; a folder without __init__.py is a namespace package.
     """
@@ -278,14 +279,14 @@ def _locate(name: str, folder: Path) -> list[tuple[Path, str]]:
 
 
 def _is_own(file: str, root: str) -> bool:
-    """Tell whether a file is the project's own, and not of an environment inside its folder."""
+    """Return whether a file is the project's own, and not of an environment in its folder."""
     environment = f"{sys.prefix}{os.sep}"
     installed = environment.startswith(root) and file.startswith(environment)
     return file.startswith(root) and not installed
 
 
 def _current(path: Path) -> str | None:
-    """Return the fingerprint of a file, or None if by now it is gone or not valid Python."""
+    """Return the fingerprint of a file, or None if it no longer exists or is not valid Python."""
     try:
         return fingerprint(path.read_bytes())
     except (OSError, SyntaxError, ValueError):

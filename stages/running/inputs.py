@@ -1,8 +1,8 @@
-"""Notice that a data file or a setting has changed while a stage ran on it.
+"""Detect a data file or a setting that changed while a stage ran.
 
-DVC hashes the inputs of a stage when the stage has ended, and would record an edit made in the
-meantime as the input that the results came from. Modules are inputs of the stage ``code`` alone:
-for the others ``code_key`` proves them.
+DVC hashes the inputs of a stage when the stage has ended. It would record an edit made in the
+meantime as the input of the results. Modules are inputs of the stage ``code`` alone; ``code_key``
+checks those of the other stages.
 """
 
 import os
@@ -15,7 +15,13 @@ _PARTS: dict[str, list[tuple[object, Callable[[], object]]]] = {}
 
 
 def use_part(path: Path, value: object, read: Callable[[], object]) -> None:
-    """Compare only parts of a file: the value of one, and a function that reads it again."""
+    """Register a part of a file, of which only registered parts are compared.
+
+    Parameters
+    ----------
+    value : the part as the stage uses it
+    read : returns the part as the file now holds it
+    """
     _PARTS.setdefault(str(path), []).append((value, read))
 
 
@@ -28,11 +34,13 @@ class Version(NamedTuple):
 
 
 class Inputs:
-    """The files below the current folder that the process opens for reading from now on.
+    """The files in the current folder that this process opens for reading.
+
+    Files opened before the object was created are not included.
 
     Parameters
     ----------
-    ignored : suffixes of the files that are no inputs
+    ignored : suffixes of files that are not inputs
     """
 
     def __init__(self, ignored: Collection[str] = ()) -> None:
@@ -71,5 +79,5 @@ def _version(path: str | Path) -> Version | None:
 def _is_other(value: object, read: Callable[[], object]) -> bool:
     try:
         return read() != value
-    except Exception:  # the file is unreadable by now
+    except Exception:  # the file is no longer readable
         return True

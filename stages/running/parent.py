@@ -1,6 +1,6 @@
 """Exit when the parent DVC process dies, before another run writes the same files.
 
-A stage outlives a DVC that is killed with SIGKILL, and would go on writing.
+Without this, a stage would outlive a DVC that is killed with SIGKILL, and continue to write.
 """
 
 import os

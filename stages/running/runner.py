@@ -12,7 +12,7 @@ from stages.running.parent import exit_with_dvc
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage, and turn each expected failure into one line and an exit code."""
+    """Run a stage; for an expected failure, print one line and exit with a code other than 0."""
     try:
         if "DVC_STAGE" in os.environ:
             run_under_dvc(main, os.environ["DVC_STAGE"])
@@ -54,7 +54,7 @@ def prove_code(stage: str) -> None:
     Raises
     ------
     StageError
-        if it has not; the record is then removed, so that DVC runs the stage ``code`` again
+        if it has not; the record is then removed, so that DVC reruns the stage ``code``
     """
     record = CODE / f"{stage}.json"
     try:

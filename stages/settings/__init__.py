@@ -1,1 +1,1 @@
-"""The settings in ``params.yaml``: a module for each section, read by the stage that uses it."""
+"""The settings in ``params.yaml``: one module per section, read by the stages that use it."""

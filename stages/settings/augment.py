@@ -6,7 +6,7 @@ from pydantic import Field
 
 
 class Augment(Section):
-    """The deformation of the training images, anew in each epoch; none where all are 0."""
+    """Limits of the random deformation of training images; without deformation if all are 0."""
 
     rotation: float = Field(default=0, ge=0, le=180)
     scale: float = Field(default=0, ge=0, le=2)

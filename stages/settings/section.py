@@ -26,7 +26,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-MESSAGES = {  # by pydantic's kinds of errors, where its own messages are less clear
+MESSAGES = {  # by pydantic's error type, where its own message is less clear
     "missing": "is missing",
     "extra_forbidden": "is not a known key",
     "greater_than_equal": "must be at least {ge:g}",
@@ -54,7 +54,7 @@ def load(name: str, model: type[SectionType]) -> SectionType:
     Raises
     ------
     StageError
-        with a line for each thing that is wrong: ``params.yaml: section.key: must be …, got …``
+        with a line for each error: ``params.yaml: section.key: must be …, got …``
     """
     content = _parse(PARAMETERS)
     try:
@@ -126,5 +126,5 @@ def _key(key: str) -> str:
 def _shown(value: object) -> str:
     try:
         return shortened(value)
-    except ValueError:  # Python writes no more than 4,300 digits
+    except ValueError:  # Python converts at most 4,300 digits
         return "a number of too many digits"

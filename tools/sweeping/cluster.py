@@ -1,7 +1,7 @@
 """Runs as the tasks of a Slurm array: Slurm queues, places, retries and accounts.
 
-A task takes the project from a Git remote and its data from a DVC remote, and gives its experiment
-to both. More options of ``sbatch`` are taken from its environment: ``SBATCH_PARTITION``,
+A task reads the project from a Git remote and its data from a DVC remote, and pushes its experiment
+to both. ``sbatch`` reads more options from its environment: ``SBATCH_PARTITION``,
 ``SBATCH_TIMELIMIT`` and so on.
 """
 

@@ -1,4 +1,4 @@
-"""Comparing settings that have been run over the same seeds."""
+"""Comparison of settings that have been run with the same seeds."""
 
 from collections.abc import Mapping
 from math import sqrt
@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 
 class Row(NamedTuple):
-    """A setting beside the best one.
+    """A setting, compared with the best one.
 
     Attributes
     ----------
@@ -37,15 +37,15 @@ class Row(NamedTuple):
 
 
 def compare(results: Mapping[str, Mapping[int, float]]) -> list[Row]:
-    """Set each setting beside the best, by paired differences.
+    """Compare each setting with the best one, by paired differences.
 
     The interval is Student's for paired samples [1]_, mean ± t s / √n with n - 1 degrees of
     freedom, and corrected by Bonferroni's inequality [2]_: t is its quantile for an error of
-    (1 - confidence) / m. The best is chosen by the values that it is compared by, so m is the
-    number of all pairs, k (k - 1) / 2 of k settings: whichever setting turns out the best, its
-    intervals are among those that hold together with that confidence. Dunnett's test of many
-    against one presumes a control that is chosen beforehand, independent samples and one variance
-    for all, and none of this is so here.
+    (1 - confidence) / m. The best is chosen by the values that are compared, so m is the number of
+    all pairs, k (k - 1) / 2 for k settings: whichever setting is the best, its intervals are among
+    those that hold simultaneously with that confidence. Dunnett's test of many against one assumes
+    a control that is chosen beforehand, independent samples and one variance for all, and none of
+    these holds here.
 
     Parameters
     ----------

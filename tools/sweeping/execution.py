@@ -11,10 +11,10 @@ FIGURE = "validation.accuracy"
 
 
 class Queue(Protocol):
-    """Where runs are executed."""
+    """A queue that executes runs."""
 
     def put(self, runs: Sequence[Run], /) -> None:
-        """Take runs."""
+        """Accept runs."""
 
     def wait(self) -> dict[str, str]:
         """Wait until runs end; return the last line of each, empty unless it has failed."""

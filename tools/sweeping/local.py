@@ -51,7 +51,7 @@ class Queue:
         return Repo(FOLDER)
 
     def put(self, runs: Sequence[Run]) -> None:
-        """Take runs."""
+        """Accept runs, to be queued one after another."""
         self._coming += runs
 
     def _feed(self) -> None:
@@ -132,7 +132,7 @@ def open_queue(workspace: Workspace, jobs: int) -> Iterator[Queue]:
 
 
 def _make_clone(workspace: Workspace) -> None:
-    """Clone the project as it stands, and make the data that all runs share."""
+    """Clone the project with its present changes, and make the data that all runs share."""
     git("clone", "--quiet", "--shared", "--no-checkout", ".", str(FOLDER))
     git("-C", str(FOLDER), "checkout", "--quiet", "--detach", workspace.snapshot)
     git("-C", str(FOLDER), "reset", "--quiet", "--soft", workspace.commit)

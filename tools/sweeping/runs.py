@@ -1,6 +1,6 @@
-"""The runs of a sweep: their names, and the figures that they came to.
+"""The runs of a sweep: their names and their figures.
 
-Every run is an experiment of DVC. DVC makes it, and keeps it as a Git reference under
+Every run is an experiment of DVC. DVC creates it, and keeps it as a Git reference under
 ``refs/exps/``, with its parameters and metrics: so Git finds, reads, copies and removes it.
 """
 
@@ -50,14 +50,14 @@ class Run(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """The project as it stands.
+    """The state of the project.
 
     Attributes
     ----------
     commit : str
         HEAD, under which DVC keeps the experiments
     snapshot : str
-        a commit of the tracked files as they are, or HEAD where none differs
+        a commit of the present tracked files, or HEAD if none differs
     changes : str
         the difference between both in the files on which results depend
     """
@@ -68,7 +68,7 @@ class Workspace(NamedTuple):
 
     @classmethod
     def read(cls) -> "Workspace":
-        """Look at the current folder."""
+        """Read the state of the current folder."""
         commit = git("rev-parse", "--verify", "HEAD").strip()
         git("status")  # without it, a snapshot of files that have only been touched fails
         snapshot = git(*IDENTITY, "stash", "create").strip() or commit
@@ -76,14 +76,14 @@ class Workspace(NamedTuple):
 
     @property
     def references(self) -> str:
-        """Where the experiments are that begin at this commit."""
+        """The prefix of the references of the experiments on this commit."""
         return f"refs/exps/{self.commit[:2]}/{self.commit[2:]}/"
 
 
 def plan(
     settings: Iterable[Setting], common: Setting, seeds: Sequence[int], workspace: Workspace
 ) -> list[Run]:
-    """Name a run for each setting and seed; a hash stands for values that all have in common."""
+    """Return a run per setting and seed; its name has a hash of the values common to all."""
     others = "\n".join([*sorted(common), workspace.changes]).strip()
     ending = f",with={_hash(others)}" if others else ""
     runs = []
@@ -103,7 +103,7 @@ def plan(
 
 
 def _shown(override: str) -> str:
-    """Write ``key=[64,32]`` as ``key=64-32``, because the names of Git hold no brackets."""
+    """Return ``key=[64,32]`` as ``key=64-32``, because names in Git hold no brackets."""
     key, _, value = override.partition("=")
     items = [item.strip() for item in value.strip("[]").split(",")]
     if not all(re.fullmatch(r"\w+([.+-]\w+)*", item, re.ASCII) for item in items):
@@ -116,7 +116,7 @@ def _hash(text: str) -> str:
 
 
 def is_bounds(value: str) -> bool:
-    """Whether a value is two numbers, ``LOW..HIGH``."""
+    """Return whether a value is two numbers, ``LOW..HIGH``."""
     number = r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?"
     return re.fullmatch(rf"{number}\.\.{number}", value, re.IGNORECASE) is not None
 
@@ -130,7 +130,7 @@ def find(workspace: Workspace, folder: str = ".") -> dict[str, str]:
 
 
 def fetch(workspace: Workspace, source: str) -> None:
-    """Bring the experiments over from another repository, without the files that DVC keeps."""
+    """Fetch the experiments of another repository, without the files in DVC's cache."""
     pattern = f"{workspace.references}*"
     git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", source, f"+{pattern}:{pattern}")
 
@@ -154,7 +154,7 @@ def read_figures(workspace: Workspace, runs: Iterable[Run]) -> dict[Run, dict[st
 
 
 def _read(answer: BinaryIO, name: str) -> dict[str, float]:
-    """Read a file of metrics as ``git cat-file --batch`` gives it: a line with its size, and it."""
+    """Read a file of metrics from ``git cat-file --batch``: a line with its size, and its text."""
     *_, size = answer.readline().split()
     if not size.isdigit():
         sys.exit(f"error: {name}: an experiment without metrics: dvc exp remove {name}")

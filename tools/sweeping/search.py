@@ -1,4 +1,4 @@
-"""Searching: each setting is proposed by the results of earlier ones."""
+"""Search: the results of earlier settings determine the next one."""
 
 import sys
 from collections import deque
@@ -19,12 +19,12 @@ from optuna.trial import Trial, TrialState
 from tools.sweeping.execution import FIGURE
 from tools.sweeping.runs import Run, Setting, is_bounds
 
-DIGITS = 4  # of a proposed number: more tell no difference
-WIDE = 10  # bounds this many times apart are searched by orders of magnitude
+DIGITS = 4  # significant digits of a proposed number
+WIDE = 10  # ratio of bounds from which the search is logarithmic
 
 
 class Executor(Protocol):
-    """Where runs are executed."""
+    """A queue that executes runs."""
 
     def begin(self, runs: list[Run], /) -> None:
         """Begin runs."""
@@ -42,22 +42,26 @@ def search(
 ) -> list[Run]:
     """Maximize the validation accuracy by a tree-structured Parzen estimator [1]_, Optuna's.
 
-    A proposal is made when the one ``lag`` before it has its answer, and so the same proposals
-    follow from the same results, whenever those come in.
+    A proposal is made when the one ``lag`` before it has its result. So the same results lead to
+    the same proposals, at whatever time they arrive.
 
     Parameters
     ----------
     spaces
         of each key, its values, or bounds such as ``0.001..0.1``
     name
-        gives the runs of a setting
+        returns the runs of a setting
     execution
-        runs them
-    proposals, lag : int
+        executes the runs
+    proposals : int
+        number of settings
+    lag : int
+        number of settings that are executed at the same time
 
     Returns
     -------
     list of Run
+        those of all settings
 
     References
     ----------

@@ -48,7 +48,7 @@ def _difference(row: Row) -> str:
 
 
 def write_csv(figure: str, rows: Sequence[Row], others: Sequence[Values]) -> None:
-    """Print the same numbers as CSV, and the deviations in columns of their own."""
+    """Print the same numbers as CSV, with the deviations in separate columns."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     names = [name for other in (figure, *others[0]) for name in (other, f"{other} deviation")]
     writer.writerow(["setting", "runs", *names[:2], "difference", "margin", *names[2:]])
