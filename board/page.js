@@ -164,7 +164,7 @@ function refresh() {
   });
 }
 
-/** Return the test image, or the images that tools.predict makes of the reduced drawing. */
+/** Return the test image, or the images that tools.predict prepares from the reduced drawing. */
 function images() {
   refusal = "nothing drawn yet";
   if (drawing.sample) return [drawing.sample.x];
@@ -440,11 +440,11 @@ function renderUnit({ depth, unit }) {
       ? `p = ${percent(seen.probabilities[unit])}`
       : `the unit's output is max(y, 0) = ${decimal(Math.max(value, 0))}`;
     element("sum").textContent = `${letter} = ${decimal(value - bias)} ${bias < 0 ? "−" : "+"} ${decimal(Math.abs(bias))} = ${decimal(value)}, ${end}.`;
-  } else element("sum").textContent = "Draw, and see what it makes of it.";
+  } else element("sum").textContent = "Draw to see the network's result.";
   element("unpin").hidden = !pinned;
 }
 
-/** Say the answer to a screen reader. */
+/** Announce the answer to screen readers. */
 function announce() {
   requestAnimationFrame(() => {
     const said = answers.map((answer) => {
