@@ -237,6 +237,7 @@ def _be_dvc(
 ) -> None:
     from dvc.cli import main  # noqa: PLC0415 - in the process that forks it is imported already
 
+    sys.argv = ["dvc", *arguments]
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
