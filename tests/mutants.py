@@ -1,8 +1,8 @@
 """Insert random faults into the code, one at a time, and count those that the tests detect.
 
 ``python -m tests.mutants --faults 300 --seed 0`` changes one operator, constant or condition of
-``network`` or ``stages``, or removes one statement, and runs the fast tests. Faults that these do
-not detect are tried with the slow tests. It prints the faults that the fast tests do not detect.
+``network`` or ``stages``, or removes one statement, and runs the fast tests. It prints the faults
+that these do not detect; with ``--slow``, it first tries them with the slow tests.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -138,12 +138,12 @@ def notices(tree: Path, files: list[str], kind: str) -> bool:
         return True
 
 
-def try_fault(fault: Fault, trees: "Queue[Path]") -> tuple[str, str]:
+def try_fault(fault: Fault, trees: "Queue[Path]", kinds: Sequence[str]) -> tuple[str, str]:
     """Return the kind of tests that detect the fault, or "none", and its description."""
     tree = trees.get()
     try:
         description = plant(fault, tree)
-        for kind in KINDS:
+        for kind in kinds:
             if notices(tree, test_files(fault), kind):
                 return kind, description
         return "none", description
@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--slow", action="store_true", help="try the rest with the slow tests")
     arguments = parser.parse_args()
     faults = random.Random(arguments.seed).sample(all_faults(), arguments.faults)
 
@@ -171,7 +172,9 @@ def main() -> None:
             trees.put(tree)
         if notices(tree, [], "not slow"):
             sys.exit("error: the fast tests fail without a fault; commit their correction first")
-        trials = pool.map(partial(try_fault, trees=trees), faults)
+        trials = pool.map(
+            partial(try_fault, trees=trees, kinds=KINDS[: 1 + arguments.slow]), faults
+        )
         counts: Counter[str] = Counter()
         for kind, description in tqdm(trials, total=len(faults), disable=None):
             counts[kind] += 1
