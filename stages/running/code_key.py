@@ -19,6 +19,7 @@ import re
 import sys
 import tokenize
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -51,6 +52,7 @@ class Project:
     ) -> None:
         self._root, self._packages, self._paths = root, packages, paths
         self._parsed: dict[Path, tuple[str, frozenset[str]]] = {}
+        self._locate = cache(_locate)
 
     def record(self, stage: str) -> Record:
         """Return the fingerprints of a stage's modules and the versions of its packages.
@@ -73,7 +75,9 @@ class Project:
         foreign: set[str] = set()
         while names:
             name = names.pop()
-            found = next(filter(None, (_locate(name, each) for each in (folder, *self._paths))), [])
+            found = next(
+                filter(None, (self._locate(name, each) for each in (folder, *self._paths))), []
+            )
             if not found:
                 foreign.add(name.partition(".")[0])
             for path, module in found:
@@ -228,7 +232,7 @@ def _docstrings(tree: ast.Module, lines: list[str]) -> dict[Position, Position]:
         position(text.lineno, text.col_offset): position(
             text.end_lineno or text.lineno, text.end_col_offset or 0
         )
-        for node in ast.walk(tree)
+        for node in [tree, *_statements(tree)]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         if node.body and isinstance(node.body[0], ast.Expr)
         for text in [node.body[0].value]
@@ -257,7 +261,20 @@ def _imports(tree: ast.AST, module: str, path: Path) -> Iterator[str]:
         ):
             nodes += node.orelse
         else:
-            nodes += ast.iter_child_nodes(node)
+            nodes += filter(_holds_statements, ast.iter_child_nodes(node))
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements in a tree; expressions, which are most of it, are not searched."""
+    nodes = [tree]
+    while nodes:
+        children = [*filter(_holds_statements, ast.iter_child_nodes(nodes.pop()))]
+        nodes += children
+        yield from children
+
+
+def _holds_statements(node: ast.AST) -> bool:
+    return isinstance(node, ast.stmt | ast.excepthandler | ast.match_case)
 
 
 def _locate(name: str, folder: Path) -> list[tuple[Path, str]]:
