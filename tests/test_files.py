@@ -7,6 +7,7 @@ from types import ModuleType
 from stages import evaluate, plot_predictions, train
 from stages.files import processed
 from stages.files.paths import CLASSES
+from stages.files.reading import read_npy, read_npz
 from stages.running.errors import StageError
 
 import numpy as np
@@ -53,6 +54,16 @@ def test_images_are_checked_by_their_readers(
     with pytest.raises(StageError) as error:
         stage.main()
     assert str(error.value).startswith(f"data/processed/{split}_{message}")
+
+
+@pytest.mark.parametrize("read", [read_npy, read_npz])
+def test_a_header_of_four_gigabytes_is_not_read(
+    read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "array"
+    path.write_bytes(b"\x93NUMPY\x03\0\0\0\0\xff{'descr': ")
+    with pytest.raises(StageError, match=f"^{path}: not a valid .np[yz] .*: must begin with b'"):
+        read(path)
 
 
 def test_labels_must_be_below_the_classes() -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from stages.running.errors import StageError
 
@@ -85,15 +85,25 @@ def optional(convert: Callable[[str], Any]) -> Callable[[str], Any]:
 def read_npy(path: Path) -> NDArray[Any]:
     """Read an array, memory-mapped, without unpickling."""
     with expecting(path, "a valid .npy file"):
+        with path.open("rb") as file:
+            _check_start(file, b"\x93NUMPY\x01")
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """Read all arrays of an archive and check their checksums, without unpickling."""
     with expecting(path, "a valid .npz archive"), path.open("rb") as file:
+        _check_start(file, b"PK")
         with np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray):  # a member without the start of an array
                 raise TypeError(f"{name} is no array")
         return arrays
+
+
+def _check_start(file: BinaryIO, mark: bytes) -> None:
+    """Check the first bytes: NumPy reads other formats, too, in which a header may take 4 GiB."""
+    if file.read(len(mark)) != mark:
+        raise ValueError(f"must begin with {mark!r}")
+    file.seek(0)
