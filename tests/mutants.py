@@ -116,9 +116,8 @@ def test_files(fault: Fault) -> list[str]:
 
 def notices(tree: Path, files: list[str], kind: str) -> bool:
     """Return whether a test fails in a tree of the project, beside which is a finished clone."""
-    environment = os.environ | {"PYTEST_XDIST_WORKER": "gw0"}  # so that the clone is found
-    if kind == "slow":
-        del environment["PYTEST_XDIST_WORKER"]  # so that a clone of this tree is made
+    # the variable makes the tests use that clone; the slow ones make one of this tree
+    environment = os.environ | ({} if kind == "slow" else {"PYTEST_XDIST_WORKER": "gw0"})
     temporary = tree.with_name(f"{tree.name}-tests")
     options = ["-qx", "-p", "no:cacheprovider", f"--basetemp={temporary}", "-m"]
     command = [sys.executable, "-m", "pytest", *options, kind, *files]
@@ -172,16 +171,15 @@ def main() -> None:
             trees.put(tree)
         if notices(tree, [], "not slow"):
             sys.exit("error: the fast tests fail without a fault; commit their correction first")
-        trials = pool.map(
-            partial(try_fault, trees=trees, kinds=KINDS[: 1 + arguments.slow]), faults
-        )
+        kinds = KINDS if arguments.slow else KINDS[:1]
+        trials = pool.map(partial(try_fault, trees=trees, kinds=kinds), faults)
         counts: Counter[str] = Counter()
         for kind, description in tqdm(trials, total=len(faults), disable=None):
             counts[kind] += 1
             if kind != "not slow":
                 print(f"{kind}: {description}", flush=True)
-    fast, slow = (counts[kind] for kind in KINDS)
-    print(f"{len(faults)} faults, {fast} detected by the fast tests, {slow} by the slow ones alone")
+    for kind in kinds:
+        print(f"{counts[kind]} of {len(faults)} faults detected by the tests that are {kind}")
 
 
 if __name__ == "__main__":
