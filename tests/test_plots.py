@@ -1,6 +1,7 @@
 """The plot stages: their figures, and the inputs that they refuse."""
 
 import csv
+import hashlib
 import re
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from stages import (
+    plot_augmented,
     plot_confusion,
     plot_loss,
     plot_predictions,
@@ -18,7 +20,7 @@ from stages import (
     train,
 )
 from stages.files import processed
-from stages.files.paths import HISTORY, PREDICTIONS, WEIGHTS
+from stages.files.paths import CONFUSION, HISTORY, PREDICTIONS, RELIABILITY, WEIGHTS
 from stages.files.writing import partial
 from stages.running.errors import StageError
 
@@ -26,12 +28,26 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.support import Clone
 
 BINS = "confidence,accuracy,samples\n"
 PAIRS = "actual,predicted\n"
 SCORES = "epoch,train_loss,validation_loss,train_accuracy,validation_accuracy\n"
+
+HISTORY_ROWS = "1,2.5,0.75,0.5,0.625\n2,0.5,0.75,0.875,0.75\n3,0.0625,1,0.9375,0.875\n"
+BINS_ROWS = "0.5,0.25,2\n0.75,0.875,40\n1,1,3000\n"
+# of the pixels of each picture; after a change of the style, look at the pictures first
+DIGESTS = {
+    "augmented.png": "83faca824d596358",
+    "confusion.png": "5e4fc291426580aa",
+    "loss.png": "365f02926070875c",
+    "mistakes.png": "a3fcf88dd57bf822",
+    "predictions.png": "e3554bbd89fc7948",
+    "reliability.png": "81739cf06fbbf353",
+    "weights.png": "bd498ce745c87ee8",
+}
 
 
 @pytest.fixture
@@ -108,6 +124,40 @@ def test_pictures_are_drawn_without_a_warning(
     for stage in (plot_confusion, plot_loss, plot_predictions, plot_reliability, plot_weights):
         stage.main()
     assert not caplog.messages
+
+
+@pytest.mark.usefixtures("workspace")
+def test_every_pixel_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw files that no training has written, so that only the drawing counts."""
+    monkeypatch.setattr(sys, "argv", ["plot_loss"])
+    parameters = Path("params.yaml").read_text()
+    for name, limit in (("rotation", 30), ("shift", 2), ("elastic", 1)):
+        parameters = parameters.replace(f"  {name}: 0 ", f"  {name}: {limit} ")
+    Path("params.yaml").write_text(parameters)
+    classes, labels = processed.load_classes(), np.load(processed.labels_path("test"))
+    shares = (np.arange(2000, dtype=np.float32) % 7).reshape(200, 10) / 16
+    shares[np.arange(200), labels] += (np.arange(200, dtype=np.float32) % 3) / 4
+    np.savez(PREDICTIONS, allow_pickle=False, probabilities=shares, labels=labels)
+    weights = (np.arange(784 * 12, dtype=np.float32) % 41 - 20).reshape(784, 12) / 16
+    np.savez(WEIGHTS, allow_pickle=False, W1=weights, b1=np.zeros(12, np.float32))
+    pairs = [f"{classes[k % 10]},{classes[k * k // 50 % 10]}\n" for k in range(900)]
+    CONFUSION.write_text(PAIRS + "".join(pairs))
+    HISTORY.write_text(SCORES + HISTORY_ROWS)
+    RELIABILITY.write_text(BINS + BINS_ROWS)
+    for picture in Path("plots").glob("*.png"):
+        picture.unlink()
+    for stage in (
+        plot_augmented,
+        plot_confusion,
+        plot_loss,
+        plot_predictions,
+        plot_reliability,
+        plot_weights,
+    ):
+        stage.main()
+    pixels = {path.name: np.asarray(Image.open(path)) for path in Path("plots").glob("*.png")}
+    digests = {name: hashlib.sha256(image).hexdigest()[:16] for name, image in pixels.items()}
+    assert digests == DIGESTS
 
 
 @pytest.mark.usefixtures("workspace")
