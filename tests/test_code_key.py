@@ -148,6 +148,10 @@ except code_key.CodeError as error:
         ),
         ("import app.parts; edit('  # x')", ""),
         ("sys.path.insert(0, 'other'); import app.parts", "other/app/__init__.py: imported"),
+        (
+            "sys.path.insert(0, '../elsewhere'); import app.parts",
+            "{folder}/elsewhere/app/__init__.py: imported as app, must come from {folder}/project",
+        ),
         ("open('key.json', 'w').write('[]')", "key.json: no record of a stage's code"),
         (
             "import json; r = json.load(open('key.json')); r['packages'] = {'numpy': '0.1'};"
@@ -159,14 +163,15 @@ except code_key.CodeError as error:
 def test_the_code_is_checked_at_the_end_of_a_stage(
     before: str, message: str, tmp_path: Path
 ) -> None:
-    root = write(tmp_path, FOREIGN)
-    write(root, {"other/app/__init__.py": "", "other/app/parts.py": ""})
+    root = write(tmp_path / "project", FOREIGN)
+    for other in (root / "other", tmp_path / "elsewhere"):
+        write(other, {"app/__init__.py": "", "app/parts.py": ""})
     record = Project(root, {}).record("app.parts")
     (root / "key.json").write_text(json.dumps(record))
     code = VERIFY.format(folder=str(ROOT / "stages/running"), before=before)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
     )
-    assert done.stderr.startswith(message)
+    assert done.stderr.startswith(message.format(folder=tmp_path))
     assert bool(done.returncode) == bool(message)
     assert done.stderr.count("\n") <= 1

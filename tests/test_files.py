@@ -7,7 +7,7 @@ from types import ModuleType
 from stages import evaluate, plot_predictions, train
 from stages.files import processed
 from stages.files.paths import CLASSES
-from stages.files.reading import read_npy, read_npz
+from stages.files.reading import number, read_npy, read_npz
 from stages.running.errors import StageError
 
 import numpy as np
@@ -89,3 +89,8 @@ def test_names_of_classes_are_checked(content: str, message: str) -> None:
     CLASSES.write_text(content)
     with pytest.raises(StageError, match=f"^data/processed/classes.json: {message}"):
         evaluate.main()
+
+
+def test_a_long_number_is_shortened_in_the_message() -> None:
+    with pytest.raises(ValueError, match=r"^must be in \[0, 1\], is 9{40}$"):
+        number(0, 1)("9" * 50)

@@ -156,7 +156,9 @@ def test_every_pixel_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         stage.main()
     pixels = {path.name: np.asarray(Image.open(path)) for path in Path("plots").glob("*.png")}
-    digests = {name: hashlib.sha256(image).hexdigest()[:16] for name, image in pixels.items()}
+    digests = {
+        name: hashlib.sha256(image.tobytes()).hexdigest()[:16] for name, image in pixels.items()
+    }
     assert digests == DIGESTS
 
 

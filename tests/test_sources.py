@@ -28,6 +28,7 @@ from tests.hostile import (
     endless,
     member,
 )
+from tests.support import ROOT
 
 IMAGES = b"\0\0\x08\x03" + bytes(range(256)) * 1000
 EXPECTED = RawFile(len(IMAGES), hashlib.sha256(IMAGES).hexdigest())
@@ -110,6 +111,16 @@ def test_content_extends_the_time() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     assert 1000 < left <= 1000 + len(IMAGES) / 100
+
+
+def test_the_documented_limits_hold() -> None:
+    text = (ROOT / "docs/faults.md").read_text()
+    limits = Limits()
+    seconds, extending = f"{limits.seconds:g} s", f"{limits.bytes_per_second / 1000:g} kB"
+    assert f"{seconds}, plus a second for each {extending}" in text.replace("\n", " ")
+    assert f"{limits.memory / 2**20:g} MiB of memory" in text
+    assert f"npm has {limits.npm_seconds:g} s" in text
+    assert limits.overhead == 2**20
 
 
 def test_a_decompressed_redirect_takes_no_more_memory(website: Website) -> None:

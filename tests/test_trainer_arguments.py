@@ -1,17 +1,60 @@
-"""Arrays and settings that a Trainer refuses, each with a message that names it."""
+"""The defaults of a Trainer, and what it refuses, each with a message that names it."""
 
 import math
+from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Any
+
+from stages.settings.augment import Augment
+from stages.settings.model import Model
+from stages.settings.section import Section
+from stages.settings.train import Train
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from network.optimizer import create_optimizer
 from network.trainer import Trainer
 
 IMAGES, LABELS = np.zeros((20, 3)), np.arange(20) % 4
 REAL = r"images must be real numbers of shape \(n, features\)"
 WHOLE = r"labels must be whole numbers of shape \(20,\)"
+ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}  # of its paper
+UNDEFORMED = {"rotation": 0, "scale": 0, "shear": 0, "shift": 0, "elastic": 0}
+DEFAULTS = {
+    "validation": None,
+    "hidden": (64, 32),
+    "dropout": 0,
+    "optimizer": "sgd",
+    "learning_rate": 0.006,
+    "batch_size": 16,
+    "epochs": 35,
+    "weight_decay": 0,
+    "schedule": "constant",
+    "warmup": 0,
+    "momentum": 0.9,
+    **ADAM,
+    "keep": "last",
+    **UNDEFORMED,
+    "threads": 1,
+    "seed": 0,
+}
+
+
+def defaults(function: Callable[..., object]) -> dict[str, object]:
+    parameters = signature(function).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not Parameter.empty}
+
+
+def test_the_defaults_are_the_same_everywhere() -> None:
+    assert defaults(Trainer) == DEFAULTS
+    assert defaults(create_optimizer) == {"momentum": 0.9, **ADAM, "threads": 1}
+    models: tuple[type[Section], ...] = (Model, Augment, Train)
+    fields = {name: field for model in models for name, field in model.model_fields.items()}
+    optional = {name: field.default for name, field in fields.items() if not field.is_required()}
+    assert optional.items() <= DEFAULTS.items()
+    assert optional.keys() >= {"warmup", "threads", *ADAM, *UNDEFORMED}
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
