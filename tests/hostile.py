@@ -3,11 +3,15 @@
 import gzip
 import signal
 import socket
+import ssl
 import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from itertools import repeat
+from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from time import sleep
 from typing import Any, Self
@@ -15,15 +19,23 @@ from unittest.mock import patch
 
 from stages.dataset.reader import SourceError
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
 NAME = "train-images-idx3-ubyte"
 
 Answer = Callable[[], Iterable[bytes]]
 
 
 class Website:
-    """A server that sends the pieces of an answer for each path, and closes the connection."""
+    """A server that sends the pieces of an answer for each path, and closes the connection.
 
-    def __init__(self) -> None:
+    With a certificate it is encrypted.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
         self.answers: dict[str, Answer] = {}
         self.requests: list[str] = []
         website = self
@@ -40,7 +52,12 @@ class Website:
 
         self._server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        scheme = "https" if certificate else "http"
+        self.address = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -49,6 +66,28 @@ class Website:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def write_certificate(path: Path) -> Path:
+    """Write a key and a certificate of 127.0.0.1, which signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    secret = key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(secret + certificate.public_bytes(encoding))
+    return path
 
 
 def answer(body: bytes = b"", *headers: str, status: str = "200 OK") -> Answer:

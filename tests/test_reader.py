@@ -25,6 +25,7 @@ from tests.hostile import (
     member,
     seconds_of_processor,
     with_checksums,
+    write_certificate,
 )
 from tests.support import idx_bytes
 
@@ -133,6 +134,16 @@ def test_faulty_website(website: Website, page: Answer, reason: str) -> None:
 def test_endless_website(website: Website, page: Answer) -> None:
     website.answers = dict.fromkeys((f"/{NAME}.gz", "/"), page)
     assert failure(website.address) == f"sends more than {len(IMAGES) + 100_000} bytes"
+
+
+def test_an_encrypted_website_is_metered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = write_certificate(tmp_path / "certificate.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with Website(certificate) as website:
+        website.answers[f"/{NAME}.gz"] = answer(ZIPPED)
+        assert content(website.address) == IMAGES
+        website.answers[f"/{NAME}.gz"] = ENDLESS["error page"]
+        assert failure(website.address) == f"sends more than {len(IMAGES) + 100_000} bytes"
 
 
 def test_absent_website(monkeypatch: pytest.MonkeyPatch) -> None:
