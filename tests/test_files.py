@@ -1,6 +1,6 @@
 """Damaged arrays and class names, as the stages read them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -8,6 +8,7 @@ from stages import evaluate, plot_predictions, train
 from stages.files import processed
 from stages.files.paths import CLASSES
 from stages.files.reading import number, read_npy, read_npz
+from stages.files.writing import partial, write_table
 from stages.running.errors import StageError
 
 import numpy as np
@@ -94,3 +95,17 @@ def test_names_of_classes_are_checked(content: str, message: str) -> None:
 def test_a_long_number_is_shortened_in_the_message() -> None:
     with pytest.raises(ValueError, match=r"^must be in \[0, 1\], is 9{40}$"):
         number(0, 1)("9" * 50)
+
+
+def test_a_table_can_be_read_while_it_is_written() -> None:
+    path, seen = Path("table.csv"), []
+
+    def rows() -> Iterator[tuple[int, str]]:
+        for row in ((1, "a"), (2, "b,c")):
+            seen.append(partial(path).read_text())
+            assert not path.exists()
+            yield row
+
+    write_table(path, ("number", "text"), rows())
+    assert seen == ["number,text\n", "number,text\n1,a\n"]
+    assert path.read_text() == 'number,text\n1,a\n2,"b,c"\n'

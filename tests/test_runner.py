@@ -1,5 +1,7 @@
 """The expected failures of a stage: a line and an exit code for each."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,18 @@ from stages.running.runner import run
 import numpy as np
 import pytest
 
-from tests.support import PIPELINE, Clone
+from tests.support import PIPELINE, ROOT, Clone
+
+STAGE = """
+import sys, time
+sys.path.insert(0, {root!r})
+from stages.running.parent import exit_with_dvc
+exit_with_dvc()
+print("watching", flush=True)
+time.sleep(60)
+print("still here")
+"""
+DVC = "import subprocess, sys; subprocess.run([sys.executable, '-c', {stage!r}])"
 
 
 def interrupt() -> None:
@@ -53,6 +66,15 @@ def test_each_failure_is_a_line_and_an_exit_code(
     else:
         assert end.value.code == code
         assert capsys.readouterr().err == f"{message}\n"
+
+
+def test_a_stage_ends_soon_after_its_parent() -> None:
+    code = DVC.format(stage=STAGE.format(root=str(ROOT)))
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    assert parent.stdout.readline() == "watching\n"
+    parent.kill()
+    assert parent.communicate()[0] == ""
 
 
 @pytest.mark.parametrize("stage", PIPELINE)

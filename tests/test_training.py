@@ -77,17 +77,29 @@ def test_a_full_batch_step_is_that_of_the_formula_in_float64() -> None:
         assert np.linalg.norm(taken - step) < 1e-3 * np.linalg.norm(step), name
 
 
+class Recorder:
+    """An optimizer that changes nothing."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+
+    def step(self, learning_rate: float) -> None:  # noqa: D102
+        self.rates.append(learning_rate)
+
+
 def test_rates_follow_the_schedule_from_epoch_to_epoch() -> None:
-    rates = []
-
-    class Recorder:
-        def step(self, learning_rate: float) -> None:
-            rates.append(learning_rate)
-
     trainer = Trainer(TRAIN, **SHORT, batch_size=25, schedule="cosine", warmup=4 / 3)
-    trainer._optimizer = Recorder()
+    trainer._optimizer = recorder = Recorder()
     list(trainer.run())
-    assert rates == [Schedule(SHAPES["cosine"], 0.1, 9, 4).rate(step) for step in range(9)]
+    expected = [Schedule(SHAPES["cosine"], 0.1, 9, 4).rate(step) for step in range(9)]
+    assert recorder.rates == expected
+
+
+def test_an_epoch_begins_at_the_first_step_of_the_schedule() -> None:
+    schedule, recorder = Schedule(SHAPES["cosine"], 0.1, 9, 4), Recorder()
+    batches = [(TRAIN.images, TRAIN.labels)] * 2
+    train_epoch(Network([3, 3]), recorder, batches, schedule)
+    assert recorder.rates == [schedule.rate(0), schedule.rate(1)]
 
 
 def test_training_learns_and_scores_every_split() -> None:
