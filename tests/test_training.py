@@ -83,7 +83,8 @@ class Recorder:
     def __init__(self) -> None:
         self.rates: list[float] = []
 
-    def step(self, learning_rate: float) -> None:  # noqa: D102
+    def step(self, learning_rate: float) -> None:
+        """Record the learning rate."""
         self.rates.append(learning_rate)
 
 
