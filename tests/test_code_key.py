@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from stages.running.code_key import CodeError, Project, check_lock
+from stages.running.code_key import CodeError, Project, check_lock, main
 
 import pytest
 
@@ -118,6 +118,24 @@ def test_an_installed_version_must_be_the_locked_one(tmp_path: Path) -> None:
     lock.write_text("NumPy==0.1\nother==2\n")
     with pytest.raises(CodeError, match=r"lock.txt: names numpy 0.1, but .* is installed"):
         check_lock(record, lock)
+
+
+def test_a_record_is_written_for_each_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(write(tmp_path, FOREIGN))
+    (tmp_path / "lock.txt").write_text(f"numpy=={version('numpy')}\n")
+    options = ["--output=keys/new", "--package=numpy", "--path=src", "--lock=lock.txt"]
+    monkeypatch.setattr(sys, "argv", ["code_key", "app.run", "scripts/draw.py", *options])
+    main()
+    records = {path.name: json.loads(path.read_text()) for path in Path("keys/new").iterdir()}
+    assert records.keys() == {"run.json", "draw.json"}
+    assert records["run.json"]["packages"] == {"numpy": version("numpy")}
+    assert set(records["draw.json"]["modules"]) == modules(tmp_path, "scripts/draw.py")
+
+    Path("lock.txt").write_text("numpy==0.1\n")
+    with pytest.raises(SystemExit, match=r"^error: lock.txt: names numpy 0.1, but "):
+        main()
 
 
 VERIFY = """

@@ -44,8 +44,19 @@ SHAPE = "must be float32 of shape (n, pixels), is "
             lambda path: np.save(path, np.full_like(np.load(path), np.nan)),
             "images.npy: must hold numbers in [0, 1]",
         ),
+        (
+            lambda path: np.save(path, np.load(path) + np.float32(0.01)),
+            "images.npy: must hold numbers in [0, 1]",
+        ),
+        (
+            lambda path: np.save(path, np.load(path) - np.float32(0.01)),
+            "images.npy: must hold numbers in [0, 1]",
+        ),
     ],
-    ids=["empty", "text", "truncated", "pickle", "float64", "columns", "rows", "NaN"],
+    ids=[
+        *("empty", "text", "truncated", "pickle", "float64", "columns", "rows", "NaN"),
+        *("white", "black"),
+    ],
 )
 def test_images_are_checked_by_their_readers(
     stage: ModuleType, damage: Callable[[Path], object], message: str

@@ -87,6 +87,7 @@ def test_dropout_is_off_in_evaluation() -> None:
 
 def test_initialization_is_that_of_he() -> None:
     network = Network([400, 300, 10])
+    network.parameters[:] = 1
     network.initialize(np.random.default_rng(0))
     arrays = network.state_dict()
     for name, fan_in in (("W1", 400), ("W2", 300)):

@@ -22,6 +22,17 @@ print("watching", flush=True)
 time.sleep(60)
 print("still here")
 """
+EDITING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from stages.running.runner import run
+def main():
+    for name in ("module.py", "module.pyc"):
+        Path(name).open().close()
+        Path(name).write_text("edited")
+run(main)
+"""
 DVC = "import subprocess, sys; subprocess.run([sys.executable, '-c', {stage!r}])"
 
 
@@ -66,6 +77,31 @@ def test_each_failure_is_a_line_and_an_exit_code(
     else:
         assert end.value.code == code
         assert capsys.readouterr().err == f"{message}\n"
+
+
+@pytest.mark.parametrize(
+    ("stage", "line"),
+    [
+        ("code", "error: module.py: changed while the stage ran; run it again\n"),
+        ("other", "error: data/code/other.json: no record of a stage's code: "),
+    ],
+)
+def test_code_is_an_input_of_the_stage_code_and_compared_with_the_record_by_others(
+    stage: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_STAGE", stage)
+    for name in ("module.py", "module.pyc"):
+        (tmp_path / name).touch()
+    done = subprocess.run(
+        [sys.executable, "-c", EDITING.format(root=str(ROOT))],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.startswith(line)
+    assert done.returncode == 1
+    assert (tmp_path / "module.py").read_text() == "edited"
 
 
 def test_a_stage_ends_soon_after_its_parent() -> None:
