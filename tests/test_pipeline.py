@@ -6,13 +6,14 @@ import http.server
 import json
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support import CLASSES, PIPELINE, TEST_SIZE, TRAIN_SIZE, VALIDATION_SIZE, Clone
+from tests.support import CLASSES, PIPELINE, ROOT, TEST_SIZE, TRAIN_SIZE, VALIDATION_SIZE, Clone
 
 ALL = list(PIPELINE)
 SIZES = {
@@ -29,6 +30,21 @@ def read_json(path: Path) -> Any:
 def test_every_stage_runs_once(shared: Path, clone: Clone) -> None:
     assert (shared / "stages").read_text().split() == ALL
     assert clone.repro() == []
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_stages_write_the_same_files_without_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {Path("params.yaml"), *Path("data/raw").iterdir(), *Path("data/code").iterdir()}
+    outputs = {path for path in Path().rglob("*") if path.is_file()} - kept
+    expected = {path: path.read_bytes() for path in outputs}
+    for path in outputs:
+        path.unlink()
+    Path("board").symlink_to(ROOT / "board")
+    monkeypatch.setattr(sys, "argv", [""])
+    for stage in ALL:
+        if stage not in ("code", "download"):
+            import_module(f"stages.{stage}").main()
+    assert {path: path.read_bytes() for path in outputs} == expected
 
 
 def test_nothing_is_left_for_git(clone: Clone) -> None:
