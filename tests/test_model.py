@@ -109,6 +109,7 @@ def test_images_of_any_real_dtype_are_converted(dtype: str) -> None:
     assert expected.dtype == np.float32
     np.testing.assert_array_equal(network.logits(x.astype(dtype)), expected)
     np.testing.assert_array_equal(network.forward(x.astype(dtype)), expected)
+    np.testing.assert_array_equal(network.logits(x.tolist()), expected)
 
 
 def test_logits_of_no_images_are_empty() -> None:

@@ -205,6 +205,14 @@ def test_weights_of_no_square_image_are_not_drawn() -> None:
 
 
 @pytest.mark.usefixtures("workspace")
+def test_no_training_images_are_not_drawn() -> None:
+    np.save(processed.images_path("train"), np.zeros((0, 784), np.float32))
+    np.save(processed.labels_path("train"), np.zeros(0, np.uint8))
+    with pytest.raises(StageError, match=r"^data/processed/train_labels.npy: holds no labels$"):
+        plot_augmented.main()
+
+
+@pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
