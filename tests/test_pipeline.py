@@ -4,6 +4,7 @@ import csv
 import functools
 import http.server
 import json
+import re
 import sys
 import threading
 from importlib import import_module
@@ -33,7 +34,9 @@ def test_every_stage_runs_once(shared: Path, clone: Clone) -> None:
 
 
 @pytest.mark.usefixtures("workspace")
-def test_the_stages_write_the_same_files_without_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stages_write_the_same_files_without_dvc(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = {Path("params.yaml"), *Path("data/raw").iterdir(), *Path("data/code").iterdir()}
     outputs = {path for path in Path().rglob("*") if path.is_file()} - kept
     expected = {path: path.read_bytes() for path in outputs}
@@ -45,6 +48,11 @@ def test_the_stages_write_the_same_files_without_dvc(monkeypatch: pytest.MonkeyP
         if stage not in ("code", "download"):
             import_module(f"stages.{stage}").main()
     assert {path: path.read_bytes() for path in outputs} == expected
+    *epochs, tested, page = capsys.readouterr().out.splitlines()
+    assert all(re.match(r"epoch \d/3: train loss .*%, validation loss .*%$", e) for e in epochs)
+    assert len(epochs) == 3
+    assert re.match(r"test accuracy .*%, \d+ errors, loss .*\d$", tested)
+    assert page.startswith("plots/board.html: ")
 
 
 def test_nothing_is_left_for_git(clone: Clone) -> None:
