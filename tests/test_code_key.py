@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from stages.running import code_key
 from stages.running.code_key import CodeError, Project, check_lock, main
 
 import pytest
@@ -118,6 +119,16 @@ def test_an_installed_version_must_be_the_locked_one(tmp_path: Path) -> None:
     lock.write_text("NumPy==0.1\nother==2\n")
     with pytest.raises(CodeError, match=r"lock.txt: names numpy 0.1, but .* is installed"):
         check_lock(record, lock)
+
+
+def test_help_begins_with_the_purpose(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["code_key", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    assert code_key.__doc__
+    assert code_key.__doc__.partition("\n")[0] in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_a_record_is_written_for_each_stage(

@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.support import Clone
+from tests.support import ROOT
 
 BINS = "confidence,accuracy,samples\n"
 PAIRS = "actual,predicted\n"
@@ -234,20 +234,20 @@ def test_predictions_of_other_images_are_refused(
     assert str(error.value).startswith(f"data/predictions.npz: {message}")
 
 
-def test_plot_follows_training(fresh: Clone, tmp_path: Path) -> None:
-    clone = fresh.copy(tmp_path / "clone")
-    (clone.root / "plots").mkdir()
+@pytest.mark.usefixtures("workspace")
+def test_plot_follows_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    HISTORY.unlink()
     follower = subprocess.Popen(
         [sys.executable, "-m", "stages.plot_loss", "--follow"],
-        cwd=clone.root,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert follower.stdout
     assert follower.stdout.readline().startswith("following plots/history.csv")
-    picture = clone.root / "plots/loss.png"
+    picture = Path("plots/loss.png")
     pictures = set()
-    with (clone.root / partial(HISTORY)).open("w", newline="") as file:
+    with partial(HISTORY).open("w", newline="") as file:
         table = csv.DictWriter(file, train.COLUMNS, restval="0.5")
         table.writeheader()
         for epoch in (1, 2):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from runpy import run_path
 
 from stages.running.errors import StageError
 from stages.running.runner import run
@@ -11,7 +12,7 @@ from stages.running.runner import run
 import numpy as np
 import pytest
 
-from tests.support import PIPELINE, ROOT, Clone
+from tests.support import LONGEST_WAIT, PIPELINE, ROOT, Clone
 
 STAGE = """
 import sys, time
@@ -79,6 +80,17 @@ def test_each_failure_is_a_line_and_an_exit_code(
         assert capsys.readouterr().err == f"{message}\n"
 
 
+@pytest.mark.parametrize("stage", sorted(PIPELINE.keys() - {"code"}))
+def test_a_stage_without_its_inputs_names_the_first(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    monkeypatch.setattr(sys, "argv", [stage])
+    with pytest.raises(SystemExit, match=r"^error: (params\.yaml|data/|plots/|requirements/)"):
+        run_path(str(ROOT / f"stages/{stage}.py"), run_name="__main__")
+
+
 @pytest.mark.parametrize(
     ("stage", "line"),
     [
@@ -98,6 +110,7 @@ def test_code_is_an_input_of_the_stage_code_and_compared_with_the_record_by_othe
         capture_output=True,
         text=True,
         check=False,
+        timeout=LONGEST_WAIT,
     )
     assert done.stderr.startswith(line)
     assert done.returncode == 1
