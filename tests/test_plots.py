@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,12 +31,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.support import ROOT
+from tests.support import PIPELINE, ROOT
 
+PLOTS = [import_module(f"stages.{name}") for name in PIPELINE if name.startswith("plot_")]
 BINS = "confidence,accuracy,samples\n"
 PAIRS = "actual,predicted\n"
 SCORES = "epoch,train_loss,validation_loss,train_accuracy,validation_accuracy\n"
-
 HISTORY_ROWS = "1,2.5,0.75,0.5,0.625\n2,0.5,0.75,0.875,0.75\n3,0.0625,1,0.9375,0.875\n"
 BINS_ROWS = "0.5,0.25,2\n0.75,0.875,40\n1,1,3000\n"
 # of the pixels of each picture; after a change of the style, look at the pictures first
@@ -121,7 +122,7 @@ def test_pictures_are_drawn_without_a_warning(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["plot_loss"])
-    for stage in (plot_confusion, plot_loss, plot_predictions, plot_reliability, plot_weights):
+    for stage in PLOTS:
         stage.main()
     assert not caplog.messages
 
@@ -146,14 +147,7 @@ def test_every_pixel_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     RELIABILITY.write_text(BINS + BINS_ROWS)
     for picture in Path("plots").glob("*.png"):
         picture.unlink()
-    for stage in (
-        plot_augmented,
-        plot_confusion,
-        plot_loss,
-        plot_predictions,
-        plot_reliability,
-        plot_weights,
-    ):
+    for stage in PLOTS:
         stage.main()
     pixels = {path.name: np.asarray(Image.open(path)) for path in Path("plots").glob("*.png")}
     digests = {
