@@ -84,6 +84,15 @@ def test_without_limits_images_are_unchanged(n: int, side: int, seed: int) -> No
     assert (Deformation(side * side, np.random.default_rng(seed))(images) == images).all()
 
 
+@pytest.mark.parametrize("rows", [1, 3, 33, 100])
+def test_the_size_of_the_blocks_changes_nothing(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = blobs(70, 3)
+    expected = Deformation(SIDE**2, np.random.default_rng(0), **STRONG)(images)
+    monkeypatch.setattr(Deformation, "BLOCK_ROWS", rows)
+    deformed = Deformation(SIDE**2, np.random.default_rng(0), **STRONG)(images)
+    np.testing.assert_allclose(deformed, expected, atol=1e-5)
+
+
 @settings(deadline=None)
 @given(
     parameters=parameters, n=st.integers(0, 70), side=st.integers(1, 40), seed=st.integers(0, 100)

@@ -15,6 +15,7 @@ from network.schedule import SHAPES, Schedule
 from network.trainer import DivergenceError, Trainer
 from network.training import EVALUATION_ROWS, Samples, score, train_epoch
 from tests import reference
+from tests.support import LONGEST_WAIT
 
 
 def constant_rate(learning_rate: float) -> Schedule:
@@ -174,7 +175,7 @@ def test_ending_early_stops_the_worker_before_the_next_batch(
         def step(self, _: float) -> None:
             self.steps += 1
             if self.steps == len(TRAIN.labels) + 1:
-                stopped.wait(60)
+                stopped.wait(LONGEST_WAIT)
 
     monkeypatch.setattr("network.trainer.Event", Stop)
     trainer = Trainer(TRAIN, **SHORT, batch_size=1)
