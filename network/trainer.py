@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import takewhile
 from threading import Event
 from typing import Any, Literal, NamedTuple
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from network.arrays import Labels
 from network.batches import ShuffledBatches
 from network.deformation import Deformation
+from network.ensemble import Ensemble
 from network.layers import Dropout
 from network.model import Network
-from network.optimizer import OPTIMIZERS, OptimizerName, create_optimizer
+from network.optimizer import OPTIMIZERS, Optimizer, OptimizerName, create_optimizer
 from network.schedule import SHAPES, Schedule, ScheduleName
 from network.training import Samples, Score, score, train_epoch
 
@@ -34,11 +35,19 @@ class DivergenceError(ArithmeticError):
         super().__init__(f"epoch {epoch}: the loss is {loss}")
 
 
-class Trainer:
-    """A network with its batches, its optimizer and its learning rate schedule.
+class Member(NamedTuple):
+    """A network of an ensemble, with the optimizer and the batches that train it."""
 
-    Initial weights, shuffle, deformation and each layer's dropout have separate random streams,
-    spawned from ``seed``.
+    network: Network
+    optimizer: Optimizer
+    batches: ShuffledBatches
+
+
+class Trainer:
+    """A network, or several that are averaged, with batches, optimizer and learning rate schedule.
+
+    Initial weights, shuffle, deformation and each layer's dropout have separate random streams for
+    each member, spawned from ``seed``.
 
     Parameters
     ----------
@@ -46,6 +55,8 @@ class Trainer:
         any integer dtype, in [0, ``classes``)
     classes : number of classes
     hidden : number of units of each hidden layer
+    members : number of networks, trained independently of each other on all training samples, each
+        in a thread of its own; see ``network.ensemble.Ensemble``
     dropout : share of units dropped in training, in [0, 1): one number, or one per hidden layer
     optimizer, momentum, beta1, beta2, epsilon : see ``network.optimizer.create_optimizer``
     learning_rate : highest learning rate of the schedule
@@ -70,7 +81,8 @@ class Trainer:
 
     Attributes
     ----------
-    network : the trained network; when ``run`` ends, early or not, it has the parameters to keep
+    network : the trained network, several members merged into one; when ``run`` ends, early or
+        not, it has the parameters to keep
     kept : the epoch of these parameters
 
     Examples
@@ -88,6 +100,7 @@ class Trainer:
         *,
         classes: int,
         hidden: Sequence[int] = (64, 32),
+        members: int = 1,
         dropout: float | Sequence[float] = 0.0,
         optimizer: OptimizerName = "sgd",
         learning_rate: float = 0.006,
@@ -127,6 +140,7 @@ class Trainer:
         batch_sizes = f"from 1 to the number of training images ({len(labels)})"
         for name, value, valid, rule in (
             ("hidden", hidden, all(units >= 1 for units in hidden), "at least 1 each"),
+            ("members", members, members >= 1, "at least 1"),
             ("dropout", dropout, all(0 <= rate < 1 for rate in rates), share),
             ("optimizer", optimizer, optimizer in OPTIMIZERS, f"one of {optimizers}"),
             ("learning_rate", learning_rate, 0 < learning_rate < math.inf, positive),
@@ -153,25 +167,6 @@ class Trainer:
                 f"dropout: needs one rate per hidden layer ({len(hidden)}), got {len(rates)}"
             )
 
-        weights, shuffle, masks, deformations = np.random.SeedSequence(seed).spawn(4)
-        self.network = Network(
-            [images.shape[1], *hidden, classes],
-            [
-                Dropout(units, rate, np.random.default_rng(stream)) if rate else None
-                for units, rate, stream in zip(hidden, rates, masks.spawn(len(rates)), strict=True)
-            ],
-        )
-        self.network.initialize(np.random.default_rng(weights))
-        self._optimizer = create_optimizer(
-            optimizer,
-            self.network,
-            weight_decay / batch_size,
-            momentum=momentum,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            threads=threads,
-        )
         limits = {
             "rotation": rotation,
             "scale": scale,
@@ -179,64 +174,100 @@ class Trainer:
             "shift": shift,
             "elastic": elastic,
         }
-        deformation = None
-        if any(limits.values()):
-            stream = np.random.default_rng(deformations)
-            deformation = Deformation(images.shape[1], stream, **limits)
-        self._batches = ShuffledBatches(
-            images, labels, batch_size, np.random.default_rng(shuffle), deformation
-        )
-        steps = len(self._batches)
+
+        def member(streams: Sequence[np.random.SeedSequence]) -> Member:
+            weights, shuffle, masks, deformations = streams
+            network = Network(
+                [features, *hidden, classes],
+                [
+                    Dropout(units, rate, np.random.default_rng(stream)) if rate else None
+                    for units, rate, stream in zip(
+                        hidden, rates, masks.spawn(len(rates)), strict=True
+                    )
+                ],
+            )
+            network.initialize(np.random.default_rng(weights))
+            rule = create_optimizer(
+                optimizer,
+                network,
+                weight_decay / batch_size,
+                momentum=momentum,
+                beta1=beta1,
+                beta2=beta2,
+                epsilon=epsilon,
+                threads=threads,
+            )
+            deformation = None
+            if any(limits.values()):
+                deformation = Deformation(features, np.random.default_rng(deformations), **limits)
+            batches = ShuffledBatches(
+                images, labels, batch_size, np.random.default_rng(shuffle), deformation
+            )
+            return Member(network, rule, batches)
+
+        root = np.random.SeedSequence(seed)
+        self._members = [member(root.spawn(4)) for _ in range(members)]
+        self._ensemble = Ensemble([each.network for each in self._members])
+        steps = len(self._members[0].batches)
         self._schedule = Schedule(
             SHAPES[schedule], learning_rate, epochs * steps, round(warmup * steps)
         )
         self._epochs = epochs
         self._keep_best = keep == "best"
 
+    @property
+    def network(self) -> Network:
+        """Return the network, several members merged into one."""
+        return self._ensemble.merge()
+
     def run(self) -> Generator[Epoch, None, None]:
         """Train, and yield each epoch when it is scored.
 
-        A worker thread trains the next epoch while this thread scores a copy of the parameters of
-        the last one: NumPy releases the GIL, so both run in parallel. If the iteration ends early,
-        the worker stops before its next batch.
+        For each member, a worker thread trains the next epoch while this thread scores a copy of
+        the parameters of the last one: NumPy releases the GIL, so they run in parallel. If the
+        iteration ends early, the workers stop before their next batch.
 
         Raises
         ------
         DivergenceError
             after the first epoch whose loss is not a finite number
         """
-        ended = Network(self.network.sizes)
-        kept = self.network.parameters.copy()
+        ended, kept = self._ensemble.copy(), self._ensemble.copy()
         lowest = math.inf
         stop = Event()
-        worker = ThreadPoolExecutor(1)
+        workers = ThreadPoolExecutor(len(self._members))
+
+        def start(number: int) -> list[Future[None]]:
+            return [workers.submit(self._train_epoch, each, number, stop) for each in self._members]
+
         try:
-            training = worker.submit(self._train_epoch, 1, stop)
+            training = start(1)
             for number in range(1, self._epochs + 1):
-                training.result()
-                ended.parameters[:] = self.network.parameters
+                for each in training:
+                    each.result()
+                ended.assign(self._ensemble)
                 if number < self._epochs:
-                    training = worker.submit(self._train_epoch, number + 1, stop)
+                    training = start(number + 1)
                 epoch = Epoch(number, self._score(number, ended))
                 if not self._keep_best or epoch.scores["validation"].loss < lowest:
                     self.kept = epoch
-                    kept[:] = ended.parameters
+                    kept.assign(ended)
                     if self._keep_best:
                         lowest = epoch.scores["validation"].loss
                 yield epoch
         finally:
             stop.set()
-            worker.shutdown()
-            self.network.parameters[:] = kept
+            workers.shutdown()
+            self._ensemble.assign(kept)
 
-    def _train_epoch(self, number: int, stop: Event) -> None:
-        batches = takewhile(lambda _: not stop.is_set(), self._batches)
-        first_step = (number - 1) * len(self._batches)
-        train_epoch(self.network, self._optimizer, batches, self._schedule, first_step)
+    def _train_epoch(self, member: Member, number: int, stop: Event) -> None:
+        batches = takewhile(lambda _: not stop.is_set(), member.batches)
+        first_step = (number - 1) * len(member.batches)
+        train_epoch(member.network, member.optimizer, batches, self._schedule, first_step)
 
-    def _score(self, number: int, network: Network) -> dict[str, Score]:
+    def _score(self, number: int, ensemble: Ensemble) -> dict[str, Score]:
         scores = {
-            name: score(network, samples)
+            name: score(ensemble, samples)
             for name, samples in self._splits.items()
             if len(samples.labels)
         }

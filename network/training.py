@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from network.arrays import Floats, Labels
+from network.ensemble import Ensemble
 from network.loss import SoftmaxCrossEntropy
 from network.metrics import Evaluation
 from network.model import Network
@@ -50,8 +51,8 @@ def train_epoch(
         optimizer.step(schedule.rate(step))
 
 
-def score(network: Network, samples: Samples) -> Score:
-    """Return the network's loss and accuracy on at least one sample, computed block by block."""
+def score(network: Network | Ensemble, samples: Samples) -> Score:
+    """Return the loss and accuracy on at least one sample, computed block by block."""
     evaluation = Evaluation(network.sizes[-1])
     for start in range(0, len(samples.labels), EVALUATION_ROWS):
         block = slice(start, start + EVALUATION_ROWS)

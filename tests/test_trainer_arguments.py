@@ -25,6 +25,7 @@ UNDEFORMED = {"rotation": 0, "scale": 0, "shear": 0, "shift": 0, "elastic": 0}
 DEFAULTS = {
     "validation": None,
     "hidden": (64, 32),
+    "members": 1,
     "dropout": 0,
     "optimizer": "sgd",
     "learning_rate": 0.006,
@@ -94,6 +95,7 @@ def test_splits_must_have_the_same_features() -> None:
     ("name", "values", "rule"),
     [
         ("hidden", [[0], [5, -1]], "must be at least 1 each"),
+        ("members", [0, -1], "must be at least 1"),
         ("dropout", [1.0, -0.1, [0, 1], math.nan], r"must be in \[0, 1\)"),
         ("dropout", [[], [0.1], [0.1] * 3], r"needs one rate per hidden layer \(2\)"),
         ("optimizer", ["rmsprop", ""], "must be one of sgd, momentum, nesterov, adam, adamw"),

@@ -91,7 +91,8 @@ class Recorder:
 
 def test_rates_follow_the_schedule_from_epoch_to_epoch() -> None:
     trainer = Trainer(TRAIN, **SHORT, batch_size=25, schedule="cosine", warmup=4 / 3)
-    trainer._optimizer = recorder = Recorder()
+    recorder = Recorder()
+    trainer._members[0] = trainer._members[0]._replace(optimizer=recorder)
     list(trainer.run())
     expected = [Schedule(SHAPES["cosine"], 0.1, 9, 4).rate(step) for step in range(9)]
     assert recorder.rates == expected
@@ -179,7 +180,8 @@ def test_ending_early_stops_the_worker_before_the_next_batch(
 
     monkeypatch.setattr("network.trainer.Event", Stop)
     trainer = Trainer(TRAIN, **SHORT, batch_size=1)
-    trainer._optimizer = optimizer = Waiting()
+    optimizer = Waiting()
+    trainer._members[0] = trainer._members[0]._replace(optimizer=optimizer)
     threads = threading.active_count()
     epochs = trainer.run()
     next(epochs)
