@@ -42,11 +42,13 @@ SEED ?= 0
 soak: .venv/dev.installed
 	$(BIN)/python -m tests.soak --kills $(KILLS) --seed $(SEED)
 
-# Feeds the readers with what a coverage-guided fuzzer thinks up: make fuzz SECONDS=10
+# Feeds each reader with what a coverage-guided fuzzer thinks up: make -j2 fuzz SECONDS=10
 SECONDS ?= 300
-fuzz: .venv/fuzz.installed
-	for reader in http npm idx parameters weights npy csv pictures; do \
-		$(BIN)/python -m tests.fuzz $$reader -max_total_time=$(SECONDS) || exit; done
+FUZZ := $(addprefix fuzz-,http npm idx parameters weights npy csv pictures)
+fuzz: $(FUZZ)
+.PHONY: $(FUZZ)
+$(FUZZ): fuzz-%: .venv/fuzz.installed
+	$(BIN)/python -m tests.fuzz $* -max_total_time=$(SECONDS)
 
 # The drawing board in the Chromium or Chrome that is installed.
 test-browser: .venv/browser.installed repro
