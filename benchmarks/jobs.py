@@ -46,7 +46,7 @@ class Task:
 def recipe(name: str) -> Job:
     """Read a recipe, with the settings that only this project has under ``others``."""
     sections = yaml.safe_load((RECIPES / f"{name}.yaml").read_text())
-    settings = sections.get("model", {}) | sections.get("train", {})
+    settings = {key: value for section in sections.values() for key, value in section.items()}
     known = asdict(Job())
     fields = {key: settings.pop(key) for key in list(settings) if key in known}
     return Job(**fields, others=settings)

@@ -20,7 +20,9 @@ def main() -> None:
     train, held_out = load(job, "train"), load(job, job.held_out)
     sizes = [train.images.shape[1], *job.hidden, 10]
     wide = sum(a * b for a, b in pairwise(sizes)) > WIDE
-    threads = len(os.sched_getaffinity(0)) if wide else 1
+    # several members are trained in a thread each
+    alone = job.others.get("members", 1) == 1
+    threads = len(os.sched_getaffinity(0)) if wide and alone else 1
     trainer = Trainer(
         train,
         held_out,
