@@ -175,19 +175,17 @@ class Trainer:
             "elastic": elastic,
         }
 
-        def member(streams: Sequence[np.random.SeedSequence]) -> Member:
-            weights, shuffle, masks, deformations = streams
-            network = Network(
-                [features, *hidden, classes],
-                [
-                    Dropout(units, rate, np.random.default_rng(stream)) if rate else None
-                    for units, rate, stream in zip(
-                        hidden, rates, masks.spawn(len(rates)), strict=True
-                    )
-                ],
-            )
+        root = np.random.SeedSequence(seed)
+        self._members = []
+        for _ in range(members):
+            weights, shuffle, masks, deformations = root.spawn(4)
+            drops = [
+                Dropout(units, rate, np.random.default_rng(stream)) if rate else None
+                for units, rate, stream in zip(hidden, rates, masks.spawn(len(rates)), strict=True)
+            ]
+            network = Network([features, *hidden, classes], drops)
             network.initialize(np.random.default_rng(weights))
-            rule = create_optimizer(
+            update_rule = create_optimizer(
                 optimizer,
                 network,
                 weight_decay / batch_size,
@@ -203,10 +201,7 @@ class Trainer:
             batches = ShuffledBatches(
                 images, labels, batch_size, np.random.default_rng(shuffle), deformation
             )
-            return Member(network, rule, batches)
-
-        root = np.random.SeedSequence(seed)
-        self._members = [member(root.spawn(4)) for _ in range(members)]
+            self._members.append(Member(network, update_rule, batches))
         self._ensemble = Ensemble([each.network for each in self._members])
         steps = len(self._members[0].batches)
         self._schedule = Schedule(
