@@ -42,7 +42,7 @@ SEED ?= 0
 soak: .venv/dev.installed
 	$(BIN)/python -m tests.soak --kills $(KILLS) --seed $(SEED)
 
-# Feeds each reader with what a coverage-guided fuzzer thinks up: make -j2 fuzz SECONDS=10
+# Fuzzes each reader, guided by coverage: make -j2 fuzz SECONDS=10
 SECONDS ?= 300
 FUZZ := $(addprefix fuzz-,http npm idx parameters weights npy csv pictures)
 fuzz: $(FUZZ)

@@ -163,7 +163,7 @@ def draw_accuracy(recipes: dict[str, Any]) -> Figure:
     axes.set_xticks(seconds_axis, [str(second) for second in seconds_axis])
     axes.minorticks_off()
     plain_look(axes)
-    title = "solid: the default, dashed: fast"
+    title = "dashed: the recipe fast"
     axes.legend(frameon=False, fontsize=8, loc="lower right", title=title, title_fontsize=8)
     return figure
 

@@ -14,13 +14,19 @@ from network.model import Network
 class Ensemble:
     """Networks of the same sizes, whose logits are averaged: z = Σ_k z_k / K.
 
-    The error of the mean is lower than that of a member, as far as the members' errors are
-    independent of each other.
-    Source: Hansen & Salamon, "Neural Network Ensembles", IEEE TPAMI 12 (1990).
+    The softmax of the mean is the normalized geometric mean of the members' probabilities. The
+    cross-entropy is convex in the logits, so that of the ensemble is at most the mean of the
+    members'.
+    Source: Heskes, "Selecting Weighting Factors in Logarithmic Opinion Pools", NIPS 1997.
 
     Parameters
     ----------
-    members : at least one network
+    members : at least one network, all of the same sizes, float32
+
+    Attributes
+    ----------
+    members : as given
+    sizes : of each member
     """
 
     def __init__(self, members: Sequence[Network]) -> None:
@@ -28,7 +34,13 @@ class Ensemble:
         self.sizes = self.members[0].sizes
 
     def logits(self, x: NDArray[Any]) -> Floats:
-        """Return the mean of the members' logits (rows, classes) of x (rows, inputs)."""
+        """Return the mean of the members' logits (rows, classes) of x (rows, inputs).
+
+        Raises
+        ------
+        ValueError
+            if x is not of real numbers, or not of this shape
+        """
         total = self.members[0].logits(x)
         for member in self.members[1:]:
             total += member.logits(x)
@@ -66,9 +78,9 @@ class Ensemble:
             for layer, (fan_in, fan_out) in enumerate(pairwise(self.sizes), start=1):
                 inward = slice(None) if layer == 1 else _block(position, fan_in)
                 outward = slice(None) if layer == last else _block(position, fan_out)
-                share = 1 / count if layer == last else 1
-                arrays[f"W{layer}"][inward, outward] += share * parts[f"W{layer}"]
-                arrays[f"b{layer}"][outward] += share * parts[f"b{layer}"]
+                divisor = count if layer == last else 1
+                arrays[f"W{layer}"][inward, outward] += parts[f"W{layer}"] / divisor
+                arrays[f"b{layer}"][outward] += parts[f"b{layer}"] / divisor
         return merged
 
 

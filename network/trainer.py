@@ -69,8 +69,8 @@ class Trainer:
         is drawn in each epoch; see ``network.deformation.Deformation``
     keep : keep the parameters of the "last" epoch, or of the "best", that with the lowest
         validation loss
-    threads : number of threads that update the parameters of a wide network; threadpoolctl sets the
-        number for the matrix products
+    threads : number of threads that update the parameters of each wide network; threadpoolctl sets
+        the number for the matrix products
     seed : of all random streams
 
     Raises
@@ -81,8 +81,7 @@ class Trainer:
 
     Attributes
     ----------
-    network : the trained network, several members merged into one; when ``run`` ends, early or
-        not, it has the parameters to keep
+    network : the trained network; when ``run`` ends, early or not, it has the parameters to keep
     kept : the epoch of these parameters
 
     Examples
@@ -212,7 +211,7 @@ class Trainer:
 
     @property
     def network(self) -> Network:
-        """Return the network, several members merged into one."""
+        """Return the network; several members are merged into a new one at each access."""
         return self._ensemble.merge()
 
     def run(self) -> Generator[Epoch, None, None]:
@@ -246,7 +245,7 @@ class Trainer:
                 epoch = Epoch(number, self._score(number, ended))
                 if not self._keep_best or epoch.scores["validation"].loss < lowest:
                     self.kept = epoch
-                    kept.assign(ended)
+                    ended, kept = kept, ended
                     if self._keep_best:
                         lowest = epoch.scores["validation"].loss
                 yield epoch

@@ -1,5 +1,9 @@
 """Ensembles: the mean of the logits, one network with the same logits, members of their own."""
 
+import threading
+import time
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +11,10 @@ from hypothesis import strategies as st
 
 from network.ensemble import Ensemble
 from network.model import Network
-from network.trainer import Trainer
+from network.optimizer import Optimizer
+from network.trainer import DivergenceError, Trainer
 from network.training import Samples, score
-from tests.test_training import SHORT, TRAIN, VALIDATION
+from tests.test_training import OVERFITTING, SHORT, TRAIN, VALIDATION
 
 
 def ensemble_of(sizes: list[int], members: int, seed: int) -> Ensemble:
@@ -36,6 +41,9 @@ def test_logits_are_the_mean_and_those_of_the_merged_network(
     merged = ensemble.merge()
     assert merged.sizes == (sizes[0], *(members * units for units in sizes[1:-1]), sizes[-1])
     np.testing.assert_allclose(merged.logits(x), mean, rtol=1e-4, atol=1e-4)
+    samples = Samples(x, np.zeros(rows, np.uint8))
+    losses = [score(member, samples).loss for member in ensemble.members]
+    assert score(ensemble, samples).loss <= np.mean(losses) + 1e-3 * max(losses)
 
 
 def test_merged_weights_are_blocks_and_halves() -> None:
@@ -87,24 +95,69 @@ def test_members_differ_by_weights_shuffle_masks_and_deformation() -> None:
     second.network.parameters[:] = first.network.parameters
     x = images[:5]
     assert (first.network.forward(x) != second.network.forward(x)).any()  # the masks
-    (one, labels), (other, others) = (next(iter(each.batches)) for each in (first, second))
+    labels, others = (next(iter(each.batches))[1] for each in (first, second))
     assert (labels != others).any()
-    assert not any(np.array_equal(row, each) for row in one for each in other)
+    deformations = [each.batches._deformation for each in (first, second)]
+    one, other = (deform(images) for deform in deformations if deform)
+    assert (one != other).any()
 
 
-def test_scores_and_the_kept_parameters_are_those_of_the_ensemble() -> None:
-    trainer = Trainer(TRAIN, VALIDATION, **SHORT, members=3)
-    *_, epoch = trainer.run()
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_scores_and_the_kept_parameters_are_those_of_the_ensemble(
+    keep: Literal["last", "best"],
+) -> None:
+    trainer = Trainer(TRAIN, VALIDATION, **OVERFITTING, members=3, keep=keep)
+    losses = [epoch.scores["validation"].loss for epoch in trainer.run()]
+    assert trainer.kept.number == (len(losses) if keep == "last" else 1 + np.argmin(losses))
+    assert min(losses) < losses[-1]
     for name, samples in (("train", TRAIN), ("validation", VALIDATION)):
-        assert epoch.scores[name] == score(trainer._ensemble, samples)
-        assert epoch.scores[name] == pytest.approx(score(trainer.network, samples), rel=1e-5)
-    assert trainer.network.sizes == (3, 24, 18, 3)
+        assert trainer.kept.scores[name] == score(trainer._ensemble, samples)
+        assert trainer.kept.scores[name] == pytest.approx(score(trainer.network, samples), rel=1e-5)
 
 
-def test_equal_settings_give_equal_bytes_in_any_order_of_the_threads() -> None:
-    def parameters() -> bytes:
-        trainer = Trainer(TRAIN, **SHORT, members=4, dropout=0.2)
-        list(trainer.run())
-        return trainer.network.parameters.tobytes()
+class Slow:
+    """An optimizer that waits before each step."""
 
-    assert len({parameters() for _ in range(3)}) == 1
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+
+    def step(self, learning_rate: float) -> None:
+        """Wait, then take the step."""
+        time.sleep(1e-3)
+        self._optimizer.step(learning_rate)
+
+
+@pytest.mark.parametrize("slow", [0, 1, 2])
+def test_a_slow_member_changes_no_byte(slow: int) -> None:
+    trainers = [Trainer(TRAIN, VALIDATION, **SHORT, members=3, dropout=0.2) for _ in range(2)]
+    member = trainers[1]._members[slow]
+    trainers[1]._members[slow] = member._replace(optimizer=Slow(member.optimizer))
+    first, second = (list(trainer.run()) for trainer in trainers)
+    assert first == second
+    parameters = [trainer.network.parameters.tobytes() for trainer in trainers]
+    assert parameters[0] == parameters[1]
+
+
+class Failing:
+    """An optimizer that cannot take a step."""
+
+    def step(self, _: float) -> None:
+        """Fail."""
+        raise MemoryError
+
+
+def test_a_fault_in_a_member_ends_all() -> None:
+    trainer = Trainer(TRAIN, **SHORT, members=3)
+    trainer._members[1] = trainer._members[1]._replace(optimizer=Failing())
+    threads = threading.active_count()
+    with pytest.raises(MemoryError):
+        next(trainer.run())
+    assert threading.active_count() == threads
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_member_that_diverges_ends_the_training() -> None:
+    trainer = Trainer(TRAIN, **SHORT, members=2)
+    trainer._members[1].network.parameters[:] = np.nan
+    with pytest.raises(DivergenceError):
+        next(trainer.run())

@@ -14,7 +14,7 @@ VALUES: dict[str, Any] = {
     "preprocess.seed": 1,
     "preprocess.validation_size": 60,
     "model.hidden": "[20, 32]",
-    "model.members": "2",
+    "model.members": 2,
     "model.dropout": "[0.2, 0]",
     "train.learning_rate": 0.03,
     "augment.rotation": 10,

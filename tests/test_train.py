@@ -76,6 +76,19 @@ def test_the_best_epoch_is_kept_and_named() -> None:
 
 
 @pytest.mark.usefixtures("workspace")
+def test_several_members_are_saved_as_one_network() -> None:
+    train.main()
+    inputs, *hidden, classes = load_network().sizes
+    content = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(content.replace("members: 1", "members: 2"))
+    train.main()
+    assert load_network().sizes == (inputs, *(2 * units for units in hidden), classes)
+    score = score_of(load_network(), Samples(*processed.load("validation", 10)))
+    claimed = json.loads(TRAIN_METRICS.read_bytes())["validation"]
+    assert score == pytest.approx((claimed["loss"], claimed["accuracy"]), abs=1e-6)
+
+
+@pytest.mark.usefixtures("workspace")
 def test_the_best_epoch_needs_validation() -> None:
     set_training(keep="best")
     for path in (processed.images_path("validation"), processed.labels_path("validation")):
