@@ -78,9 +78,9 @@ class Ensemble:
             for layer, (fan_in, fan_out) in enumerate(pairwise(self.sizes), start=1):
                 inward = slice(None) if layer == 1 else _block(position, fan_in)
                 outward = slice(None) if layer == last else _block(position, fan_out)
-                divisor = count if layer == last else 1
-                arrays[f"W{layer}"][inward, outward] += parts[f"W{layer}"] / divisor
-                arrays[f"b{layer}"][outward] += parts[f"b{layer}"] / divisor
+                share = 1 / count if layer == last else 1
+                arrays[f"W{layer}"][inward, outward] += share * parts[f"W{layer}"]
+                arrays[f"b{layer}"][outward] += share * parts[f"b{layer}"]
         return merged
 
 
