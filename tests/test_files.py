@@ -1,8 +1,10 @@
 """Damaged arrays and class names, as the stages read them."""
 
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from stages import evaluate, plot_predictions, train
 from stages.files import processed
@@ -68,14 +70,40 @@ def test_images_are_checked_by_their_readers(
     assert str(error.value).startswith(f"data/processed/{split}_{message}")
 
 
-@pytest.mark.parametrize("read", [read_npy, read_npz])
-def test_a_header_of_four_gigabytes_is_not_read(
-    read: Callable[[Path], object], tmp_path: Path
-) -> None:
+def test_a_header_of_four_gigabytes_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "array"
     path.write_bytes(b"\x93NUMPY\x03\0\0\0\0\xff{'descr': ")
-    with pytest.raises(StageError, match=f"^{path}: not a valid .np[yz] .*: must begin with b'"):
-        read(path)
+    with pytest.raises(StageError, match=f"^{path}: not a valid .npy file: must begin with b'"):
+        read_npy(path)
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    """Return a ``.npy`` file that states a shape of float32, and holds nothing of it."""
+    file = BytesIO()
+    description = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, description)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "compression", "stated", "reason"),
+    [
+        (header((1 << 40,)), ZIP_STORED, None, "cannot reshape array of size 0 into shape"),
+        (header((1 << 40,)), ZIP_STORED, (1 << 31) - 1, "must not state larger arrays than it"),
+        (bytes(1 << 20), ZIP_DEFLATED, None, "must hold its arrays uncompressed"),
+    ],
+    ids=["shape", "size", "compressed"],
+)
+def test_an_archive_that_states_more_than_it_holds_is_refused(
+    content: bytes, compression: int, stated: int | None, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "arrays.npz"
+    with ZipFile(path, "w", compression) as archive:
+        archive.writestr("W1.npy", content)
+        if stated is not None:
+            archive.infolist()[0].compress_size = archive.infolist()[0].file_size = stated
+    with pytest.raises(StageError, match=f"^{path}: not a valid .npz archive: {reason}"):
+        read_npz(path)
 
 
 def test_labels_must_be_below_the_classes() -> None:

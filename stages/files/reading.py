@@ -8,13 +8,17 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile
 
 from stages.running.errors import StageError
 
 import numpy as np
 from numpy.typing import NDArray
+
+START = b"\x93NUMPY\x01"  # of the .npy format, version 1
 
 
 @contextmanager
@@ -86,24 +90,35 @@ def read_npy(path: Path) -> NDArray[Any]:
     """Read an array, memory-mapped, without unpickling."""
     with expecting(path, "a valid .npy file"):
         with path.open("rb") as file:
-            _check_start(file, b"\x93NUMPY\x01")
+            # NumPy reads other formats, too, in which a header may take 4 GiB.
+            if file.read(len(START)) != START:
+                raise ValueError(f"must begin with {START!r}")
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Read all arrays of an archive and check their checksums, without unpickling."""
-    with expecting(path, "a valid .npz archive"), path.open("rb") as file:
-        _check_start(file, b"PK")
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = dict(archive)
-        for name, array in arrays.items():
-            if not isinstance(array, np.ndarray):  # a member without the start of an array
-                raise TypeError(f"{name} is no array")
-        return arrays
+    """Read all arrays of an archive and check their checksums, without unpickling.
+
+    The members must be uncompressed, as ``np.savez`` writes them. Then no more memory is taken
+    than the file has bytes, whatever the sizes that its headers state.
+    """
+    with expecting(path, "a valid .npz archive"), ZipFile(path) as archive:
+        members = archive.infolist()
+        if any(member.compress_type != ZIP_STORED for member in members):
+            raise ValueError("must hold its arrays uncompressed")
+        if sum(member.compress_size for member in members) > path.stat().st_size:
+            raise ValueError("must not state larger arrays than it holds")
+        return {
+            member.filename.removesuffix(".npy"): _array(archive.read(member)) for member in members
+        }
 
 
-def _check_start(file: BinaryIO, mark: bytes) -> None:
-    """Check the first bytes: NumPy reads other formats, too, in which a header may take 4 GiB."""
-    if file.read(len(mark)) != mark:
-        raise ValueError(f"must begin with {mark!r}")
-    file.seek(0)
+def _array(content: bytes) -> NDArray[Any]:
+    """Return the array of a ``.npy`` file's content, which it shares."""
+    if not content.startswith(START):
+        raise ValueError(f"an array must begin with {START!r}")
+    file = BytesIO(content)
+    np.lib.format.read_magic(file)
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    array = np.frombuffer(content, dtype, offset=file.tell())
+    return array.reshape(shape, order="F" if fortran else "C")
