@@ -26,6 +26,7 @@ TRIAL = Path("trial")
 PACKAGES = ("numpy", "scikit-learn", "torch", "jax", "keras", "tensorflow")
 PARTS = ("jobs", "rows", "widths", "accuracy", "steps", "profile")
 TRIAL_ROWS = 4000
+STEP_ROUNDS = 5
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--peer", nargs="+", choices=jobs.PEERS, default=list(jobs.PEERS))
-    parser.add_argument("--rounds", type=int, help="of each part, instead of its own number")
+    parser.add_argument("--rounds", type=int, help="instead of their own numbers")
     parser.add_argument("--trial", action="store_true", help=f"with tiny sizes, into {TRIAL}/")
     return parser.parse_args()
 
@@ -58,13 +59,12 @@ def measure(part: str, peers: list[str], rounds: int | None, trial: bool) -> dic
         command = [sys.executable, "-m", "benchmarks.profile"]
         return dict(json.loads(subprocess.check_output(command, text=True)))
     if part == "steps":
-        return collect(part, steps.run_in_turn(peers, rounds or 9, rows))
+        return collect(part, steps.run_in_turn(peers, rounds or STEP_ROUNDS, rows))
     tasks = jobs.tasks(part)
     if trial:
         tasks = {key: jobs.smaller(task) for key, task in tasks.items()}
     runs: dict[str, Any] = {}
-    default = 3 if part == "jobs" else 1
-    for key, peer, run in shown(part, jobs.run_in_turn(tasks, peers, rounds or default, rows)):
+    for key, peer, run in shown(part, jobs.run_in_turn(tasks, peers, rounds, rows)):
         runs.setdefault(key, {}).setdefault(peer, []).append(run)
     return runs
 

@@ -35,12 +35,13 @@ PEERS = {
 
 @dataclass(frozen=True)
 class Task:
-    """A job with a title, on a multiple of MNIST's training images."""
+    """A job with a title, on a multiple of MNIST's training images, run ``rounds`` times."""
 
     title: str
     job: Job
     copies: int = 1
     peers: tuple[str, ...] = tuple(PEERS)
+    rounds: int = 1
 
 
 def recipe(name: str) -> Job:
@@ -62,20 +63,21 @@ DEFAULT = Job()
 # scikit-learn has no learning rate that rises and falls
 SCHEDULED = tuple(name for name in PEERS if name != "sklearn")
 JOBS = {
-    "default": Task("the default, 35 epochs", DEFAULT),
-    "fast": Task("the recipe `fast`, 3 epochs", recipe("fast"), peers=SCHEDULED),
+    "default": Task("the default, 35 epochs", DEFAULT, rounds=3),
+    "fast": Task("the recipe `fast`, 3 epochs", recipe("fast"), peers=SCHEDULED, rounds=3),
     "adam": Task(
         "batches of 128, Adam, 20 epochs",
         replace(DEFAULT, batch_size=128, optimizer="adam", learning_rate=0.001, epochs=20),
+        rounds=3,
     ),
     "wide": Task("2500-2000-1500-1000-500, 1 epoch", wide(2500, 2000, 1500, 1000, 500)),
-    "rows": Task("ten times the rows, 4 epochs", replace(DEFAULT, epochs=4), copies=10),
+    "rows": Task("ten times the rows, 2 epochs", replace(DEFAULT, epochs=2), copies=10),
 }
 # plain uses float64 and a shuffled copy: thirty times MNIST would need 21 GB
 ROWS = {
     str(copies): Task(
         f"{copies} times MNIST",
-        replace(DEFAULT, epochs=2),
+        replace(DEFAULT, epochs=1),
         copies,
         tuple(name for name in PEERS if copies < 30 or name != "plain"),
     )
@@ -114,11 +116,11 @@ def smaller(task: Task) -> Task:
 
 
 def run_in_turn(
-    tasks: dict[str, Task], peers: list[str], rounds: int, rows: int | None
+    tasks: dict[str, Task], peers: list[str], rounds: int | None, rows: int | None
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Run each task ``rounds`` times with each of the peers, and yield task, peer and measurement.
+    """Run each task with each of the peers, and yield task, peer and measurement.
 
-    ``rows`` shortens each split, for a trial.
+    ``rounds`` replaces the tasks' own numbers. ``rows`` shortens each split, for a trial.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -128,7 +130,7 @@ def run_in_turn(
                 data = folder / "data"
                 write_copies(data, task.copies, rows)
             job = replace(task.job, data=data)
-            for _ in range(rounds):
+            for _ in range(rounds or task.rounds):
                 for peer in peers:
                     if peer in task.peers:
                         yield key, peer, measure(peer, job, folder / "weights")
