@@ -13,7 +13,9 @@ from network.model import Network
 from network.optimizer import Optimizer
 from network.schedule import Schedule
 
-EVALUATION_ROWS = 1000
+# of the widest layer, in the scoring of a block: 4 MiB in float32. Smaller blocks call NumPy more
+# often, and each call may interrupt the thread that trains the next epoch.
+BLOCK_ACTIVATIONS = 2**20
 
 
 class Samples(NamedTuple):
@@ -54,7 +56,8 @@ def train_epoch(
 def score(network: Network | Ensemble, samples: Samples) -> Score:
     """Return the loss and accuracy on at least one sample, computed block by block."""
     evaluation = Evaluation(network.sizes[-1])
-    for start in range(0, len(samples.labels), EVALUATION_ROWS):
-        block = slice(start, start + EVALUATION_ROWS)
+    rows = max(1, BLOCK_ACTIVATIONS // max(network.sizes[1:]))
+    for start in range(0, len(samples.labels), rows):
+        block = slice(start, start + rows)
         evaluation.add(network.logits(samples.images[block]), samples.labels[block])
     return Score(evaluation.loss, evaluation.accuracy)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
+from network import training
 from network.arrays import Floats
 from network.decay import DecoupledDecay
 from network.layers import Dropout
@@ -13,7 +14,7 @@ from network.model import Network
 from network.optimizer import SGD
 from network.schedule import SHAPES, Schedule
 from network.trainer import DivergenceError, Trainer
-from network.training import EVALUATION_ROWS, Samples, score, train_epoch
+from network.training import Samples, score, train_epoch
 from tests import reference
 from tests.support import LONGEST_WAIT
 
@@ -105,8 +106,9 @@ def test_an_epoch_begins_at_the_first_step_of_the_schedule() -> None:
     assert recorder.rates == [schedule.rate(0), schedule.rate(1)]
 
 
-def test_training_learns_and_scores_every_split() -> None:
-    samples = blobs(2 * EVALUATION_ROWS + 7)
+def test_training_learns_and_scores_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = blobs(2007)
+    monkeypatch.setattr(training, "BLOCK_ACTIVATIONS", 5000)  # so that there are several blocks
     trainer = Trainer(samples, Samples(samples.images[:0], samples.labels[:0]), **SHORT)
     epochs = list(trainer.run())
     assert [epoch.number for epoch in epochs] == [1, 2, 3]
