@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 from stages import evaluate, plot_predictions, train
 from stages.files import processed
 from stages.files.paths import CLASSES
-from stages.files.reading import number, read_npy, read_npz
+from stages.files.reading import START, number, read_npy, read_npz
 from stages.files.writing import partial, write_table
 from stages.running.errors import StageError
 
@@ -75,6 +75,19 @@ def test_a_header_of_four_gigabytes_is_not_read(tmp_path: Path) -> None:
     path.write_bytes(b"\x93NUMPY\x03\0\0\0\0\xff{'descr': ")
     with pytest.raises(StageError, match=f"^{path}: not a valid .npy file: must begin with b'"):
         read_npy(path)
+
+
+def test_a_header_that_the_parser_has_no_memory_for_is_refused(tmp_path: Path) -> None:
+    text = b"-" * 9000 + b"1\n"
+    array = START + b"\0" + len(text).to_bytes(2, "little") + text
+    path, archive = tmp_path / "array.npy", tmp_path / "arrays.npz"
+    path.write_bytes(array)
+    with ZipFile(archive, "w") as file:
+        file.writestr("W1.npy", array)
+    with pytest.raises(StageError, match=f"^{path}: not a valid .npy file: Header info length"):
+        read_npy(path)
+    with pytest.raises(StageError, match=f"^{archive}: not a valid .npz archive: Header info"):
+        read_npz(archive)
 
 
 def header(shape: tuple[int, ...]) -> bytes:

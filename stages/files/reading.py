@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 START = b"\x93NUMPY\x01"  # of the .npy format, version 1
+# NumPy writes 118 characters. From 6000 nested signs on, Python's parser raises a MemoryError.
+HEADER_CHARACTERS = 1000
 
 
 @contextmanager
@@ -93,7 +95,7 @@ def read_npy(path: Path) -> NDArray[Any]:
             # NumPy reads other formats, too, in which a header may take 4 GiB.
             if file.read(len(START)) != START:
                 raise ValueError(f"must begin with {START!r}")
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        return np.asarray(np.load(path, "r", allow_pickle=False, max_header_size=HEADER_CHARACTERS))
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -119,6 +121,6 @@ def _array(content: bytes) -> NDArray[Any]:
         raise ValueError(f"an array must begin with {START!r}")
     file = BytesIO(content)
     np.lib.format.read_magic(file)
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, HEADER_CHARACTERS)
     array = np.frombuffer(content, dtype, offset=file.tell())
     return array.reshape(shape, order="F" if fortran else "C")
