@@ -25,7 +25,10 @@ from tools.sweeping.runs import Workspace, plan
 COMMAND = (sys.executable, "-m", "tools.sweep", "--jobs=1", "--seeds=1")
 DIVERGING = "1000000.0"
 RATES = ("0.02", "0.05", DIVERGING)
-GRID = ("-S", f"train.learning_rate={','.join(RATES)}", "-S", "model.hidden=[16,8]")
+GRID = (
+    *("-S", f"train.learning_rate={','.join(RATES)}"),
+    *("-S", "model.hidden=[16,8]", "-S", "train.keep=best"),
+)
 
 
 def experiments(clone: Clone) -> dict[str, str]:

@@ -163,6 +163,7 @@ def _read(answer: BinaryIO, name: str) -> dict[str, float]:
     return {
         f"{split}.{quantity}": value
         for split, quantities in content.items()
+        if isinstance(quantities, dict)  # the epoch that train.keep chose is a number
         for quantity, value in quantities.items()
         if isinstance(value, int | float)
     }
