@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # With it Python would not find the project's modules.
 unexport PYTHONSAFEPATH
-# With it every process would compile what it imports anew, because uv compiles nothing.
+# With it every process would compile its imports anew, because uv compiles nothing.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: repro install test test-peers test-browser test-cluster check format lock bench soak fuzz \
@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 repro: .venv/pipeline.installed
 	$(BIN)/dvc repro || { $(BIN)/python -m tools.mend && $(BIN)/dvc repro; }
 
-# What repro needs, and no more.
+# The packages of repro alone.
 install: .venv/pipeline.installed
 
 test: .venv/dev.installed
@@ -28,7 +28,7 @@ test: .venv/dev.installed
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# What must hold of the real results.
+# Tests of the real results.
 check: .venv/dev.installed repro
 	$(BIN)/python -m pytest tests/results.py
 
@@ -36,7 +36,7 @@ format: .venv/dev.installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Kills the pipeline again and again, and compares what it ends in: make soak KILLS=200 SEED=1
+# Kills the pipeline again and again, and compares the results: make soak KILLS=200 SEED=1
 KILLS ?= 50
 SEED ?= 0
 soak: .venv/dev.installed
@@ -58,7 +58,7 @@ test-browser: .venv/browser.installed repro
 test-cluster: .venv/dev.installed
 	$(BIN)/python -m pytest tests/cluster.py
 
-# Some of what it compares with is large, and so it has an environment of its own.
+# Some of the libraries are large, and so they have an environment of their own.
 bench: .venv-bench/installed repro
 	.venv-bench/bin/python -m benchmarks $(BENCH)
 
@@ -74,7 +74,8 @@ test-peers: .venv-bench/installed
 		--requirement requirements/bench.txt
 	touch $@
 
-# The roles share one resolution: dev holds every package, and the others are held to its versions.
+# dev holds the packages of compute, plot, pipeline and sweep, too. No role has another version of one
+# of its packages.
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--fork-strategy fewest --custom-compile-command "make lock"
 

@@ -98,7 +98,7 @@ def job_table(peers: dict[str, Runs]) -> str:
 
 
 def growth_table(rows: dict[str, Any], widths: dict[str, Any]) -> str:
-    """Return a table of the seconds and megabytes at both ends of each scale."""
+    """Return a table of the seconds and megabytes of each peer, by rows and by width."""
     lines = ["| | " + " | ".join(PEERS[name] for name in rows["1"]) + " |"]
     lines.append("| --- | " + " | ".join(["---:"] * len(rows["1"])) + " |")
     tasks = {key: task.title for key, task in (ROWS | WIDTHS).items()}

@@ -1,6 +1,6 @@
 """Layers: ``forward`` computes a batch's activations, ``backward`` the gradient of the loss.
 
-A batch is (rows, features). Each layer keeps what its ``backward`` needs, and owns the arrays
+A batch is (rows, features). Each layer keeps the arrays that ``backward`` needs, and owns those
 that ``forward`` and ``backward`` return, which are valid until its next call. It sizes them by the
 batch, and allocates only for a batch larger than any before. ``infer`` is for evaluation: it does
 not change the layer's state, and no later call overwrites the array that it returns.

@@ -1,8 +1,8 @@
 """Optimizers: each updates a network's flat parameter vector in place, by its flat gradient.
 
 θ are the parameters, W the weights among them, g the gradient of the loss, η the learning rate. A
-step is a few operations on whole vectors, and overwrites the network's gradient. Weight decay is a
-separate object, applied at the start of each step: see ``network.decay``. A large network is
+step is a few operations on whole vectors, and may overwrite the network's gradient. Weight decay is
+a separate object, applied at the start of each step: see ``network.decay``. A large network is
 updated slice by slice: see ``Sliced``.
 """
 

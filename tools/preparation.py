@@ -21,7 +21,7 @@ SIDE, DIGIT_SIDE = 28, 20
 WINDOW = 0.3  # of the picture's longer side: wider than a stroke, narrower than a shadow
 CONTRAST = 0.1  # least distance between ink and paper; from black to white it is 1
 LEVELS = 3  # paper, rulings, ink
-TWO_CLASSES = 0.77  # separability of what is one class, uniform; if normal, it has 0.64
+TWO_CLASSES = 0.77  # separability of a single class, uniform; if normal, it has 0.64
 CLEAN = 0.85  # least separability of a picture of ink and paper alone
 STROKE = 2.5  # median width of MNIST's strokes, in pixels of a digit that fills 20 × 20
 BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
@@ -138,8 +138,8 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     """Return the ink, and a mask of the marks.
 
     The threshold is Otsu's, of the pixels near the most distant ones, so that a small mark counts.
-    Rulings, dirt and what lies beside the paper stand out, too, but reach the border. So the
-    threshold rises until half of what is above it does not, while there are two classes to tell
+    Rulings, dirt and things beside the paper stand out, too, but reach the border. So the
+    threshold rises until half of the ink above it does not, while there are two classes to tell
     apart. In a clean picture marks may reach the border.
 
     Raises
@@ -215,7 +215,7 @@ def find_marks(ink: Floats, mask: Mask) -> list[Floats]:
     """Cut out each mark, line by line and from left to right.
 
     Parts above one another are of one mark if less than a quarter of the tallest part's height is
-    between them. What is less than half as high as the highest mark is dirt.
+    between them. A mark less than half as high as the highest one is dirt.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Write one HTML page that compares the workspace with a revision, and opens without a network.
+"""Write one HTML page that compares the workspace with a revision.
 
 ``python -m tools.report`` compares with the last commit, ``python -m tools.report NAME`` with any
 other commit, branch, tag or experiment.

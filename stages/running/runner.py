@@ -12,7 +12,7 @@ from stages.running.parent import exit_with_dvc
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage; for an expected failure, print one line and exit with a code other than 0."""
+    """Run a stage; for an expected failure, print its message and exit with a code other than 0."""
     try:
         if "DVC_STAGE" in os.environ:
             run_under_dvc(main, os.environ["DVC_STAGE"])

@@ -1,4 +1,4 @@
-"""Runs as the tasks of a Slurm array: Slurm queues, places, retries and accounts.
+"""Runs as the tasks of a Slurm array: Slurm queues, places, limits and accounts.
 
 A task reads the project from a Git remote and its data from a DVC remote, and pushes its experiment
 to both. ``sbatch`` reads more options from its environment: ``SBATCH_PARTITION``,
