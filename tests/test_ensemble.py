@@ -14,7 +14,7 @@ from network.model import Network
 from network.optimizer import Optimizer
 from network.trainer import DivergenceError, Trainer
 from network.training import Samples, score
-from tests.test_training import OVERFITTING, SHORT, TRAIN, VALIDATION
+from tests.blobs import OVERFITTING, SHORT, TRAIN, VALIDATION
 
 
 def ensemble_of(sizes: list[int], members: int, seed: int) -> Ensemble:

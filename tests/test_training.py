@@ -16,25 +16,12 @@ from network.schedule import SHAPES, Schedule
 from network.trainer import DivergenceError, Trainer
 from network.training import Samples, score, train_epoch
 from tests import reference
+from tests.blobs import OVERFITTING, SHORT, TRAIN, VALIDATION, blobs
 from tests.support import LONGEST_WAIT
 
 
 def constant_rate(learning_rate: float) -> Schedule:
     return Schedule(SHAPES["constant"], learning_rate, total=1, warmup=0)
-
-
-def blobs(n: int, seed: int = 0, noise: float = 0.2) -> Samples:
-    """Return points around the corners of a triangle, as float32."""
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(3, size=n).astype(np.uint8)
-    points = np.eye(3)[labels] + generator.normal(scale=noise, size=(n, 3))
-    return Samples(points.astype(np.float32), labels)
-
-
-TRAIN, VALIDATION = blobs(60, noise=0.5), blobs(40, seed=1, noise=0.5)
-SHORT: dict[str, Any] = {"classes": 3, "hidden": [8, 6], "learning_rate": 0.1, "epochs": 3}
-# overfits its 60 points, so that the validation loss is lowest early
-OVERFITTING = {**SHORT, "hidden": [100], "learning_rate": 0.3, "epochs": 20}
 
 
 def trained(*arguments: Any, **options: Any) -> Floats:

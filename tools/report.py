@@ -1,7 +1,7 @@
 """Write one HTML page that compares the workspace with a revision.
 
 ``python -m tools.report`` compares with the last commit, ``python -m tools.report NAME`` with any
-other commit, branch, tag or experiment.
+other commit, branch, tag or experiment. The page needs no internet connection.
 """
 
 import argparse
