@@ -47,7 +47,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--peer", nargs="+", choices=jobs.PEERS, default=list(jobs.PEERS))
-    parser.add_argument("--rounds", type=int, help="instead of their own numbers")
+    parser.add_argument("--rounds", type=int, help="of every part, instead of its own")
     parser.add_argument("--trial", action="store_true", help=f"with tiny sizes, into {TRIAL}/")
     return parser.parse_args()
 

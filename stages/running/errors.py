@@ -2,4 +2,4 @@
 
 
 class StageError(Exception):
-    """Expected failure of a stage; each line of the message names the file or package at fault."""
+    """Expected failure of a stage; each line names the file, source or package at fault."""
