@@ -1,7 +1,7 @@
 """Measure this project against others, and write tables and pictures.
 
-The parts are whole jobs, their growth with rows and width, accuracy over time, single steps, and
-the parts of a step. New measurements of a part replace its earlier ones. Tables and pictures are
+The parts are whole jobs, their growth with rows and width, single steps, the parts of a step, and
+accuracy over time. New measurements of a part replace its earlier ones. Tables and pictures are
 then made from all measurements.
 """
 
@@ -24,7 +24,7 @@ from benchmarks.steps import runner as steps
 RESULTS = Path("benchmarks/results.json")
 TRIAL = Path("trial")
 PACKAGES = ("numpy", "scikit-learn", "torch", "jax", "keras", "tensorflow")
-PARTS = ("jobs", "rows", "widths", "accuracy", "steps", "profile")
+PARTS = ("jobs", "rows", "widths", "steps", "profile", "accuracy")
 TRIAL_ROWS = 4000
 STEP_ROUNDS = 5
 
