@@ -87,11 +87,14 @@ def shown(part: str, found: Iterable[tuple[str, str, Any]]) -> Iterable[tuple[st
 
 def describe_machine() -> dict[str, Any]:
     """Return the processor, the memory, and the versions of the packages."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line for line in lines if line.startswith("model name")), platform.machine())
+    lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    cpu = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    processor = platform.machine()
+    if "model name" in cpu:
+        processor = "{model name} (family {cpu family}, model {model})".format(**cpu)
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "processor": model.partition(":")[2].strip(),
+        "processor": processor,
         "processors": len(os.sched_getaffinity(0)),
         "memory": f"{size / 2**30:.0f} GiB",
         "kernels": steps.native_kernels(),

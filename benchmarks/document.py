@@ -18,6 +18,7 @@ GROWTH, ACCURACY = Path("docs/growth.png"), Path("docs/accuracy.png")
 COLORS = dict(
     zip(PEERS, ("#0072b2", "#000000", "#e69f00", "#d55e00", "#009e73", "#cc79a7"), strict=True)
 )
+SHORT = ("time", "times ours", "memory", "validation accuracy")
 Runs = list[dict[str, Any]]
 
 
@@ -29,7 +30,7 @@ def write(results: dict[str, Any], folder: Path) -> None:
     (folder / "docs").mkdir(exist_ok=True)
     tables = {"machine": machine(results["machine"])}
     if "jobs" in results:
-        tables["default job"] = job_table(results["jobs"]["default"])
+        tables["default job"] = job_table(results["jobs"]["default"], SHORT)
         tables["jobs"] = "\n\n".join(
             f"**{JOBS[name].title}**:\n\n{job_table(peers)}"
             for name, peers in results["jobs"].items()
@@ -72,28 +73,39 @@ def wall(run: dict[str, Any]) -> float:
     return float(run["wall"])
 
 
-def job_table(peers: dict[str, Runs]) -> str:
-    """Return a table of a job, fastest peer first."""
-    lines = [
-        "| | time | least to most | times ours | start | compilation | processor time | memory"
-        " | validation accuracy |",
-        "| --- | " + " | ".join(["---:"] * 8) + " |",
-    ]
+def memory(run: dict[str, Any]) -> float:
+    """Return the peak memory of a job in bytes."""
+    return float(run["memory"])
+
+
+def accuracy(run: dict[str, Any]) -> float:
+    """Return the accuracy on the held-out images after the last epoch."""
+    return float(run["epochs"][-1]["held_out"][1])
+
+
+def job_cells(runs: Runs, ours: float) -> dict[str, str]:
+    """Return the figures of a peer's runs by their titles, given this project's seconds."""
+    walls = [wall(run) for run in runs]
+    return {
+        "time": f"{median(walls):.1f} s",
+        "least to most": f"{min(walls):.1f} to {max(walls):.1f}",
+        "times ours": f"{median(walls) / ours:.2f}",
+        "start": f"{middle(runs, lambda run: run['start']):.1f} s",
+        "compilation": f"{middle(runs, lambda run: run['compile']):.1f} s",
+        "processor time": f"{middle(runs, lambda run: run['processor']):.1f} s",
+        "memory": f"{middle(runs, memory) / 1e6:,.0f} MB",
+        "validation accuracy": f"{middle(runs, accuracy):.2%}",
+    }
+
+
+def job_table(peers: dict[str, Runs], columns: tuple[str, ...] = ()) -> str:
+    """Return a table of a job, fastest peer first, with all columns or with those given."""
     ours = middle(peers["ours"], wall)
+    columns = columns or tuple(job_cells(peers["ours"], ours))
+    lines = [f"| | {' | '.join(columns)} |", f"| ---{' | ---:' * len(columns)} |"]
     for name, runs in sorted(peers.items(), key=lambda item: middle(item[1], wall)):
-        walls = [run["wall"] for run in runs]
-        cells = [
-            PEERS[name],
-            f"{median(walls):.1f} s",
-            f"{min(walls):.1f} to {max(walls):.1f}",
-            f"{median(walls) / ours:.2f}",
-            f"{middle(runs, lambda run: run['start']):.1f} s",
-            f"{middle(runs, lambda run: run['compile']):.1f} s",
-            f"{middle(runs, lambda run: run['processor']):.1f} s",
-            f"{middle(runs, lambda run: run['memory']) / 1e6:,.0f} MB",
-            f"{middle(runs, lambda run: run['epochs'][-1]['held_out'][1]):.2%}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+        cells = job_cells(runs, ours)
+        lines.append(f"| {' | '.join([PEERS[name], *(cells[column] for column in columns)])} |")
     return "\n".join(lines)
 
 
@@ -105,8 +117,7 @@ def growth_table(rows: dict[str, Any], widths: dict[str, Any]) -> str:
     for points in (rows, widths):
         for key, peers in points.items():
             cells = [
-                f"{middle(peers[name], wall):.1f} s,"
-                f" {middle(peers[name], lambda run: run['memory']) / 1e6:,.0f} MB"
+                f"{middle(peers[name], wall):.1f} s, {middle(peers[name], memory) / 1e6:,.0f} MB"
                 if name in peers
                 else "–"
                 for name in rows["1"]
@@ -126,8 +137,8 @@ def draw_growth(rows: dict[str, Any], widths: dict[str, Any]) -> Figure:
             found = [(int(key), peers[name]) for key, peers in points.items() if name in peers]
             scale = [key for key, _ in found]
             seconds = [middle(runs, wall) for _, runs in found]
-            memory = [middle(runs, lambda run: run["memory"]) / 1e9 for _, runs in found]
-            for axes, values in zip(panels[:, column], (seconds, memory), strict=True):
+            gigabytes = [middle(runs, memory) / 1e9 for _, runs in found]
+            for axes, values in zip(panels[:, column], (seconds, gigabytes), strict=True):
                 axes.plot(scale, values, "o-", color=COLORS[name], label=title, markersize=4)
         for axes in panels[:, column]:
             axes.set(xscale="log", yscale="log", xlabel=label)

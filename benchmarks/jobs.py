@@ -73,8 +73,8 @@ JOBS = {
     "wide": Task("2500-2000-1500-1000-500, 1 epoch", wide(2500, 2000, 1500, 1000, 500)),
     "rows": Task("ten times the rows, 2 epochs", replace(DEFAULT, epochs=2), copies=10),
 }
-# plain uses float64 and a shuffled copy: thirty times MNIST would need 21 GB. Keras takes minutes for
-# each of the largest jobs.
+# plain uses float64 and a shuffled copy: thirty times MNIST would need 21 GB. Keras takes minutes
+# for each of the largest jobs.
 ROWS = {
     str(copies): Task(
         f"{copies} times MNIST",
