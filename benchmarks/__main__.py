@@ -11,7 +11,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,9 @@ def main() -> None:
     results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     results["machine"] = describe_machine()
     for part in arguments.part:
-        results[part] = measure(part, peers, arguments.rounds, arguments.trial)
-        path.write_text(json.dumps(results, indent=1) + "\n")
+        for measured in measure(part, peers, arguments.rounds, arguments.trial):
+            results[part] = measured
+            path.write_text(json.dumps(results, indent=1) + "\n")
     document.write(results, folder)
 
 
@@ -52,32 +53,30 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(part: str, peers: list[str], rounds: int | None, trial: bool) -> dict[str, Any]:
-    """Measure a part, and show its progress."""
+def measure(
+    part: str, peers: list[str], rounds: int | None, trial: bool
+) -> Iterator[dict[str, Any]]:
+    """Measure a part, show its progress, and yield all its measurements after each."""
     rows = TRIAL_ROWS if trial else None
+    found: dict[str, Any] = {}
     if part == "profile":
         command = [sys.executable, "-m", "benchmarks.profile"]
-        return dict(json.loads(subprocess.check_output(command, text=True)))
-    if part == "steps":
-        return collect(part, steps.run_in_turn(peers, rounds or STEP_ROUNDS, rows))
-    tasks = jobs.tasks(part)
-    if trial:
-        tasks = {key: jobs.smaller(task) for key, task in tasks.items()}
-    runs: dict[str, Any] = {}
-    for key, peer, run in shown(part, jobs.run_in_turn(tasks, peers, rounds, rows)):
-        runs.setdefault(key, {}).setdefault(peer, []).append(run)
-    return runs
+        yield json.loads(subprocess.check_output(command, text=True))
+    elif part == "steps":
+        runs = steps.run_in_turn(peers, rounds or STEP_ROUNDS, rows)
+        for workload, threads, timings in shown(part, runs):
+            found.setdefault(workload, {})[threads] = timings
+            yield found
+    else:
+        tasks = jobs.tasks(part)
+        if trial:
+            tasks = {key: jobs.smaller(task) for key, task in tasks.items()}
+        for key, peer, run in shown(part, jobs.run_in_turn(tasks, peers, rounds, rows)):
+            found.setdefault(key, {}).setdefault(peer, []).append(run)
+            yield found
 
 
-def collect(part: str, found: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
-    """Return the measurements in nested dictionaries, by their two names."""
-    nested: dict[str, Any] = {}
-    for first, second, value in shown(part, found):
-        nested.setdefault(first, {})[second] = value
-    return nested
-
-
-def shown(part: str, found: Iterable[tuple[str, str, Any]]) -> Iterable[tuple[str, str, Any]]:
+def shown(part: str, found: Iterator[tuple[str, str, Any]]) -> Iterator[tuple[str, str, Any]]:
     """Yield the measurements, and show the names of the last one."""
     progress = tqdm(found, desc=part, unit=" measured")
     for first, second, value in progress:
