@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from benchmarks.jobs import JOBS, PEERS, ROWS, WIDTHS
 from benchmarks.steps.runner import PEERS as STEP_PEERS
@@ -143,6 +144,8 @@ def draw_growth(rows: dict[str, Any], widths: dict[str, Any]) -> Figure:
         for axes in panels[:, column]:
             axes.set(xscale="log", yscale="log", xlabel=label)
             axes.set_xticks(sorted(map(int, points)), sorted(map(int, points)))
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            axes.yaxis.set_major_formatter("{x:g}")
             axes.minorticks_off()
             plain_look(axes)
     panels[0, 0].set_ylabel("seconds of the job")
