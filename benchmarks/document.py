@@ -168,7 +168,7 @@ def draw_accuracy(recipes: dict[str, Any]) -> Figure:
             axes.plot(seconds, errors, style, color=COLORS[name], label=label, linewidth=1.5)
             if name == "ours":
                 end = (seconds[-1], errors[-1])
-                axes.annotate(recipe, end, (0, 5), textcoords="offset points", ha="center")
+                axes.annotate(recipe, end, (4, 0), textcoords="offset points", va="center")
     axes.set(xscale="log", yscale="log", xlabel="seconds since the start", ylabel="test accuracy")
     ticks = (0.9, 0.95, 0.97, 0.98, 0.99, 0.993, 0.995)
     axes.set_yticks([1 - tick for tick in ticks], [f"{tick:.1%}" for tick in ticks])
