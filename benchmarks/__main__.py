@@ -1,8 +1,8 @@
 """Measure this project against others, and write tables and pictures.
 
 The parts are whole jobs, their growth with rows and width, single steps, the parts of a step, and
-accuracy over time. New measurements of a part replace its earlier ones. Tables and pictures are
-then made from all measurements.
+accuracy over time. New measurements of a part replace its earlier ones, from the first on: a part
+that was interrupted must run again. Tables and pictures are then made from all measurements.
 """
 
 import argparse

@@ -61,7 +61,10 @@ def fill(text: str, name: str, table: str) -> str:
 def machine(found: dict[str, Any]) -> str:
     """Return a sentence about the machine and the packages."""
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    return f"{found['processors']} × {found['processor']}, {found['memory']} of memory; {versions}."
+    return (
+        f"{found['processors']} × {found['processor']}, {found['memory']} of memory,"
+        f" OpenBLAS's native kernels {found['kernels']}; {versions}."
+    )
 
 
 def middle(runs: Runs, value: Callable[[dict[str, Any]], float]) -> float:
@@ -95,7 +98,7 @@ def job_cells(runs: Runs, ours: float) -> dict[str, str]:
         "compilation": f"{middle(runs, lambda run: run['compile']):.1f} s",
         "processor time": f"{middle(runs, lambda run: run['processor']):.1f} s",
         "memory": f"{middle(runs, memory) / 1e6:,.0f} MB",
-        "validation accuracy": f"{middle(runs, accuracy):.2%}",
+        "validation accuracy": f"{100 * middle(runs, accuracy):.2f} %",
     }
 
 
@@ -171,7 +174,7 @@ def draw_accuracy(recipes: dict[str, Any]) -> Figure:
                 axes.annotate(recipe, end, (4, 0), textcoords="offset points", va="center")
     axes.set(xscale="log", yscale="log", xlabel="seconds since the start", ylabel="test accuracy")
     ticks = (0.9, 0.95, 0.97, 0.98, 0.99, 0.993, 0.995)
-    axes.set_yticks([1 - tick for tick in ticks], [f"{tick:.1%}" for tick in ticks])
+    axes.set_yticks([1 - tick for tick in ticks], [f"{100 * tick:.1f} %" for tick in ticks])
     axes.set_ylim(0.12, 0.004)
     seconds_axis = (1, 3, 10, 30, 100, 300, 1000, 3000)
     axes.set_xticks(seconds_axis, [str(second) for second in seconds_axis])
@@ -206,11 +209,12 @@ def step_tables(workloads: dict[str, Any]) -> str:
             ):
                 micros = [1e6 * seconds for seconds in timing["seconds"]]
                 learns = not peer.startswith("floor")
+                percent = f"{100 * timing['accuracy']:.2f} %"
                 lines.append(
                     f"| {STEP_PEERS[peer].title} | {median(micros):,.1f}"
                     f" | {min(micros):,.1f} to {max(micros):,.1f}"
                     f" | {median(micros) / 1e6 / ours:.2f}"
-                    f" | {format(timing['accuracy'], '.2%') if learns else '–'} |"
+                    f" | {percent if learns else '–'} |"
                 )
             lines.append("")
     return "\n".join(lines[:-1])

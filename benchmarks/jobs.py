@@ -77,7 +77,7 @@ JOBS = {
 # for each of the largest jobs.
 ROWS = {
     str(copies): Task(
-        f"{copies} times MNIST",
+        f"{copies} × MNIST",
         replace(DEFAULT, epochs=1),
         copies,
         tuple(name for name in PEERS if copies < 30 or name not in ("plain", "keras")),
