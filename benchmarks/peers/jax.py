@@ -20,7 +20,7 @@ def main() -> None:
     job, weights, report = read(sys.argv[1:])
     data = [
         (
-            jnp.asarray(np.load(job.data / f"{split}_images.npy")),
+            jnp.asarray(np.load(job.data / f"{split}_images.npy", mmap_mode="r")),
             jnp.asarray(np.load(job.data / f"{split}_labels.npy").astype(np.int32)),
         )
         for split in ("train", job.held_out)
