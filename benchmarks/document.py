@@ -92,7 +92,7 @@ def job_cells(runs: Runs, ours: float) -> dict[str, str]:
     walls = [wall(run) for run in runs]
     return {
         "time": f"{median(walls):.1f} s",
-        "least to most": f"{min(walls):.1f} to {max(walls):.1f}",
+        "least to most": f"{min(walls):.1f} to {max(walls):.1f}" if len(walls) > 1 else "–",
         "times ours": f"{median(walls) / ours:.2f}",
         "start": f"{middle(runs, lambda run: run['start']):.1f} s",
         "compilation": f"{middle(runs, lambda run: run['compile']):.1f} s",
