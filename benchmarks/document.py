@@ -224,5 +224,8 @@ def profile_table(parts: dict[str, float]) -> str:
     """Return a table of the parts of a step and their shares."""
     total = sum(parts.values())
     lines = ["| part of a step | µs | share |", "| --- | ---: | ---: |"]
-    lines += [f"| {name} | {micros:.2f} | {micros / total:.0%} |" for name, micros in parts.items()]
+    lines += [
+        f"| {name} | {micros:.2f} | {100 * micros / total:.0f} % |"
+        for name, micros in parts.items()
+    ]
     return "\n".join([*lines, f"| sum | {total:.2f} | |"])
