@@ -48,7 +48,11 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--peer", nargs="+", choices=jobs.PEERS, default=list(jobs.PEERS))
-    parser.add_argument("--rounds", type=int, help="of every part, instead of its own")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        help=f"of every part, instead of its own; a job of over {jobs.LONG} s runs once",
+    )
     parser.add_argument("--trial", action="store_true", help=f"with tiny sizes, into {TRIAL}/")
     return parser.parse_args()
 

@@ -22,7 +22,7 @@ from benchmarks.arrays import PROCESSED, write_copies
 from benchmarks.job import Job
 
 RECIPES = Path("recipes")
-LONG = 100  # seconds: a peer that needs more for a task does not repeat it
+LONG = 100  # seconds: a peer that needs more for a job does not repeat it
 
 PEERS = {
     "ours": "this project",
@@ -139,12 +139,12 @@ def run_in_turn(
                 data = folder / "data"
                 write_copies(data, task.copies, rows)
             job = replace(task.job, data=data)
-            waiting = [peer for peer in peers if peer in task.peers]
+            remaining = [peer for peer in peers if peer in task.peers]
             for _ in range(rounds or task.rounds):
-                for peer in list(waiting):
+                for peer in list(remaining):
                     run = measure(peer, job, folder / "weights")
                     if run["wall"] > LONG:
-                        waiting.remove(peer)
+                        remaining.remove(peer)
                     yield key, peer, run
 
 
