@@ -6,13 +6,10 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from stages.dataset.datasets import preparation_of
-from stages.files.paths import BOARD, WEIGHTS
-from stages.files.predictions import Predictions, read_predictions
-from stages.files.weights import load_network
-from stages.files.writing import replacing
-from stages.running.errors import StageError
-from stages.running.runner import run
+from stages.shared.errors import StageError
+from stages.shared.files import Predictions, load_dataset, load_network, load_predictions, replacing
+from stages.shared.paths import BOARD, WEIGHTS
+from stages.shared.running import run
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +23,7 @@ PIXELS = 28 * 28
 
 
 def main() -> None:
-    test = read_predictions()
+    test = load_predictions()
     network = load_network()
     if (network.sizes[0], network.sizes[-1]) != (PIXELS, len(test.classes)):
         raise StageError(f"{WEIGHTS}: must be for {PIXELS} pixels and {len(test.classes)} classes")
@@ -57,7 +54,7 @@ def content(network: Network, test: Predictions) -> dict[str, Any]:
     right = test.predicted == test.labels
     return {
         "classes": test.classes,
-        "preparation": preparation_of(test.classes),
+        "preparation": load_dataset().preparation,
         "layers": [
             {"weights": encode(state[f"W{k}"], "<f4"), "bias": encode(state[f"b{k}"], "<f4")}
             for k in range(1, len(network.sizes))
@@ -80,7 +77,7 @@ def choose(test: Predictions, right: NDArray[np.bool_]) -> NDArray[np.intp]:
     rows = np.flatnonzero(right)
     _, first = np.unique(test.labels[rows], return_index=True)
     mistakes = np.flatnonzero(~right)
-    surest = mistakes[np.argsort(-test.probability[mistakes], kind="stable")]
+    surest = mistakes[np.argsort(-test.confidence[mistakes], kind="stable")]
     return np.concatenate([rows[first][:SAMPLES], surest[:SAMPLES]])
 
 

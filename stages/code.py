@@ -5,11 +5,11 @@ Every other stage depends on its file, and so is rerun when its code has changed
 
 from pathlib import Path
 
-from stages.files.paths import CODE
-from stages.files.writing import write_json
 from stages.running.code_key import CodeError, Project, check_lock
-from stages.running.errors import StageError
-from stages.running.runner import run
+from stages.shared.errors import StageError
+from stages.shared.files import write_json
+from stages.shared.paths import CODE
+from stages.shared.running import run
 
 # for an imported package, the distributions that can change the bytes of the stage
 PACKAGES = {
@@ -17,7 +17,7 @@ PACKAGES = {
     "matplotlib": ["kiwisolver", "matplotlib", "numpy", "pillow"],
 }
 LOCKS = [Path("requirements/compute.txt"), Path("requirements/plot.txt")]
-NO_STAGES = {"__init__", "code", "stages"}
+NO_STAGES = {"__init__", "code"}
 
 
 def main() -> None:

@@ -1,30 +1,30 @@
-"""Evaluate the weights on the test set: metrics, predictions, confusion and reliability."""
+"""Evaluate the weights on the test set: metrics, predictions, confusion, scores of each class."""
 
 import math
 
-from stages.files import processed
-from stages.files.npz import write_npz
-from stages.files.paths import CONFUSION, PREDICTIONS, RELIABILITY, TEST_METRICS, WEIGHTS
-from stages.files.weights import load_network
-from stages.files.writing import rounded, write_json, write_table
-from stages.running.errors import StageError
-from stages.running.runner import run
+from stages.shared.errors import StageError
+from stages.shared.files import (
+    load_dataset,
+    load_network,
+    load_split,
+    rounded,
+    write_json,
+    write_npz,
+    write_table,
+)
+from stages.shared.paths import CLASSES, CONFUSION, PREDICTIONS, TEST_METRICS, WEIGHTS
+from stages.shared.running import run
 
 import numpy as np
 
 from network.loss import softmax
-from network.metrics import Bin, Evaluation, calibration_error, reliability
+from network.metrics import ClassScore, Evaluation, calibration_error, reliability
 
 
 def main() -> None:
-    classes = processed.load_classes()
-    images, labels = processed.load("test", len(classes))
+    images, labels = load_split("test")
+    classes = load_dataset().classes
     network = load_network()
-    shape = images.shape[1], len(classes)
-    if (network.sizes[0], network.sizes[-1]) != shape:
-        raise StageError(f"{WEIGHTS}: must be for {shape[0]} pixels and {shape[1]} classes")
-    if not len(labels):
-        raise StageError(f"{processed.labels_path('test')}: holds no labels")
 
     test = Evaluation(len(classes))
     with np.errstate(over="ignore", invalid="ignore"):  # the loss is checked below
@@ -33,25 +33,21 @@ def main() -> None:
     if not math.isfinite(test.loss):
         raise StageError(f"{WEIGHTS}: the loss on the test set is {test.loss}; train again")
     probabilities = softmax(logits)
-    bins = reliability(probabilities, labels)
 
     write_npz(PREDICTIONS, {"probabilities": probabilities, "labels": labels})
     pairs = zip(labels, logits.argmax(axis=1), strict=True)
     names = ((classes[label], classes[predicted]) for label, predicted in pairs)
     write_table(CONFUSION, ("actual", "predicted"), names)
-    write_table(RELIABILITY, Bin._fields, (rounded(each._asdict()).values() for each in bins))
+    by_class = zip(classes, test.class_scores(), strict=True)
+    rows = ((name, *rounded(score._asdict()).values()) for name, score in by_class)
+    write_table(CLASSES, ("class", *ClassScore._fields), rows)
     scores = {
         "loss": test.loss,
         "accuracy": test.accuracy,
         "errors": test.errors,
-        "calibration_error": calibration_error(bins),
+        "calibration_error": calibration_error(reliability(probabilities, labels)),
     }
-    scores_by_class = {
-        name: rounded(score._asdict())
-        for name, score in zip(classes, test.class_scores(), strict=True)
-    }
-    kind = "digits" if all(name.isdigit() for name in classes) else "classes"
-    write_json(TEST_METRICS, {"test": {**rounded(scores), kind: scores_by_class}})
+    write_json(TEST_METRICS, {"test": rounded(scores)})
     print(f"test accuracy {test.accuracy:.2%}, {test.errors} errors, loss {test.loss:.4f}")
 
 

@@ -3,16 +3,18 @@
 import warnings
 from collections.abc import Iterator
 
-from stages.files import processed
-from stages.files.paths import HISTORY, TRAIN_METRICS
-from stages.files.weights import save_network
-from stages.files.writing import rounded, write_json, write_table
-from stages.running.errors import StageError
-from stages.running.runner import run
-from stages.settings.augment import Augment
-from stages.settings.model import Model
-from stages.settings.section import load
-from stages.settings.train import Train
+from stages.shared.errors import StageError
+from stages.shared.files import (
+    load_dataset,
+    load_split,
+    rounded,
+    write_json,
+    write_npz,
+    write_table,
+)
+from stages.shared.paths import HISTORY, PARAMETERS, TRAIN_METRICS, WEIGHTS
+from stages.shared.running import run
+from stages.shared.settings import Augment, Model, Train, load
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -24,15 +26,15 @@ BAR = "epoch {n_fmt}/{total_fmt} |{bar}| {remaining}{postfix}"
 
 
 def main() -> None:
-    model, settings, augment = load("model", Model), load("train", Train), load("augment", Augment)
-    classes = len(processed.load_classes())
-    train, validation = (processed.load(name, classes) for name in ("train", "validation"))
+    model, settings, augment = load(Model), load(Train), load(Augment)
+    classes = len(load_dataset().classes)
+    train, validation = load_split("train"), load_split("validation")
 
     options = model.model_dump() | augment.model_dump() | settings.model_dump()
     try:
         trainer = Trainer(train, validation, classes=classes, **options)
     except ValueError as error:
-        raise StageError(f"params.yaml: train.{error}") from None
+        raise StageError(f"{PARAMETERS}: {section_of(error)}.{error}") from None
     warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, before a DivergenceError
     try:
         with threadpool_limits(settings.threads):
@@ -43,12 +45,20 @@ def main() -> None:
         penalty = settings.weight_decay / settings.batch_size * min(settings.learning_rate, 1)
         name = "weight_decay" if penalty > 1 else "learning_rate"
         value = getattr(settings, name)
-        raise StageError(f"params.yaml: train.{name}: {error}, lower it from {value}") from None
+        raise StageError(f"{PARAMETERS}: train.{name}: {error}, lower it from {value}") from None
 
-    save_network(trainer.network)
+    write_npz(WEIGHTS, trainer.network.state_dict())
     scores = {split: rounded(score._asdict()) for split, score in trainer.kept.scores.items()}
     kept = {"epoch": trainer.kept.number} if settings.keep == "best" else {}
     write_json(TRAIN_METRICS, {**scores, **kept})
+
+
+def section_of(error: ValueError) -> str:
+    """Return the section of the setting with whose name the error's message begins."""
+    name = str(error).partition(":")[0]
+    return next(
+        each.__name__.lower() for each in (Model, Augment, Train) if name in each.model_fields
+    )
 
 
 def history_row(epoch: Epoch) -> list[object]:

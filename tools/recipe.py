@@ -17,7 +17,8 @@ def main() -> None:
     """Print the options of a recipe on one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.recipe", description=__doc__)
     parser.add_argument("name", choices=sorted(path.stem for path in RECIPES.glob("*.yaml")))
-    content = yaml.safe_load((RECIPES / f"{parser.parse_args().name}.yaml").read_text())
+    path = RECIPES / f"{parser.parse_args().name}.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
     print(" ".join(f"--set-param {override}" for override in overrides(content)))
 
 

@@ -3,38 +3,23 @@
 It is generated from the models of the sections and the comments in ``params.yaml``.
 """
 
+import argparse
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-from stages.files.paths import PARAMETERS
-from stages.settings.augment import Augment
-from stages.settings.download import Download
-from stages.settings.model import Model
-from stages.settings.plot import Plot
-from stages.settings.preprocess import Preprocess
-from stages.settings.train import Train
-
-from pydantic import BaseModel
+from stages.shared.paths import PARAMETERS
+from stages.shared.settings import Parameters
 
 SCHEMA = Path("params.schema.json")
 
 
-class Parameters(BaseModel):
-    """All sections of ``params.yaml``."""
-
-    download: Download
-    preprocess: Preprocess
-    model: Model
-    augment: Augment
-    train: Train
-    plot: Plot
-
-
 def main() -> None:
     """Write the schema."""
-    SCHEMA.write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
+    argparse.ArgumentParser(prog="python -m tools.schema", description=__doc__).parse_args()
+    text = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    SCHEMA.write_text(text, encoding="utf-8", newline="\n")
 
 
 def schema() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import math
 import struct
 from pathlib import Path
 
-from stages.running.errors import StageError
+from stages.shared.errors import StageError
 
 import numpy as np
 from numpy.typing import NDArray

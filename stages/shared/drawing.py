@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stages.files.writing import replacing
+from stages.shared.datasets import SIDE
+from stages.shared.files import replacing
 
 os.environ["MPLBACKEND"] = "agg"
 os.environ["MATPLOTLIBRC"] = os.devnull
@@ -18,8 +19,14 @@ try:
 except ValueError as error:  # it reads a matplotlibrc in the current folder in any case
     sys.exit(f"error: matplotlibrc: {error}; pictures do not use it, remove it")
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+from numpy.typing import NDArray
+
+BLUE, ORANGE = "#0072b2", "#d55e00"
+SPLIT_COLORS = {"train": BLUE, "validation": ORANGE}
 
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")  # in Matplotlib's package
 STYLE: Any = {
@@ -44,6 +51,13 @@ def new_figure(width: float, height: float) -> Figure:
     for font in FONTS:
         fontManager.addfont(Path(matplotlib.get_data_path(), "fonts/ttf", font))
     return Figure(figsize=(width, height))
+
+
+def draw_image(axes: Axes, pixels: NDArray[np.float32], color: str = "black") -> None:
+    """Draw an image (784,) in [0, 1] as ink on paper, in a frame of that colour."""
+    axes.imshow(pixels.reshape(SIDE, SIDE), cmap="gray_r", vmin=0, vmax=1)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(visible=True, color=color)
 
 
 def literal(text: str) -> str:

@@ -1,10 +1,11 @@
 """The table of data sets, whose names ``download.dataset`` accepts."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from stages.files.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from stages.shared.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+
+SIDE = 28  # pixels: height and width of an image
 
 Preparation = Literal["centred", "framed"]
 
@@ -91,9 +92,3 @@ DATASETS = {
         preparation="framed",
     ),
 }
-
-
-def preparation_of(classes: Sequence[str]) -> Preparation:
-    """Return the preparation of the data set with these classes, ``centred`` if none has them."""
-    known = {dataset.classes: dataset.preparation for dataset in DATASETS.values()}
-    return known.get(tuple(classes), "centred")
