@@ -8,11 +8,9 @@ import json
 import os
 import runpy
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import stages.settings.section
 
 from pydantic import BaseModel
 
@@ -29,7 +27,6 @@ class Touched:
         self.read: set[str] = set()
         self.written: set[str] = set()
         self.settings: set[str] = set()
-        self._sections: dict[int, str] = {}
 
     def listen(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Record the files opened and renamed, as an audit hook."""
@@ -51,32 +48,21 @@ class Touched:
         if file.suffix == ".py" or "__pycache__" in file.parts or file.is_dir():
             return
         if file.is_relative_to(self.root):
-            names.add(str(file.relative_to(self.root)))
+            names.add(file.relative_to(self.root).as_posix())
 
     def watch_settings(self) -> None:
-        """Record each key of a loaded section whose value is read, alone or with all others."""
-        load: Callable[..., BaseModel] = stages.settings.section.load
+        """Record each key of a section whose value is read, alone or with all others."""
         get = BaseModel.__getattribute__
 
-        def watched_load(name: str, model: type[BaseModel]) -> BaseModel:
-            section = load(name, model)
-            self._sections[id(section)] = name
-            return section
-
         def watched_get(model: BaseModel, name: str) -> Any:
-            section = self._sections.get(id(model))
-            if section and name in type(model).model_fields:
+            section, keys = type(model).__name__.lower(), type(model).model_fields
+            if name == "model_dump":
+                self.settings |= {f"{section}.{key}" for key in keys}
+            elif name in keys:
                 self.settings.add(f"{section}.{name}")
-            elif section and name == "model_dump":
-                return lambda **options: self._note_keys(section, get(model, name)(**options))
             return get(model, name)
 
-        setattr(stages.settings.section, "load", watched_load)  # noqa: B010
         setattr(BaseModel, "__getattribute__", watched_get)  # noqa: B010
-
-    def _note_keys(self, section: str, values: dict[str, Any]) -> dict[str, Any]:
-        self.settings |= {f"{section}.{key}" for key in values}
-        return values
 
 
 def main() -> None:
@@ -93,7 +79,7 @@ def main() -> None:
         "settings": sorted(touched.settings),
         "packages": sorted(PACKAGES[name] for name in PACKAGES if name in sys.modules),
     }
-    Path(report).write_text(json.dumps(found))
+    Path(report).write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -32,13 +32,13 @@ LIBRARIES = {  # to instrument, which takes a while
 }
 
 with atheris.instrument_imports(include=["stages", "tools", *LIBRARIES[sys.argv[1]]]):
-    from stages.dataset import idx, reader
+    from stages.shared import idx, reader
     from stages.dataset.reader import Job, Limits, SourceError
-    from stages.files.paths import PARAMETERS, WEIGHTS
+    from stages.shared.paths import PARAMETERS, WEIGHTS
     from stages.files.reading import read_npy
-    from stages.files.weights import load_network
+    from stages.shared.files import load_network
     from stages.plot_loss import read_history
-    from stages.running.errors import StageError
+    from stages.shared.errors import StageError
     from stages.settings.model import Model
     from stages.settings.section import load
     from stages.settings.train import Train

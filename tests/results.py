@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.files.weights import load_network
+from stages.shared.files import load_network
 
 import numpy as np
 import pytest

@@ -14,15 +14,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stages.dataset.datasets import Dataset, RawFile
-from stages.files.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from stages.shared.datasets import Dataset, RawFile
+from stages.shared.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TRAIN_SIZE, TEST_SIZE, VALIDATION_SIZE = 600, 200, 100
 
@@ -38,17 +38,19 @@ SETTINGS = {
     "train.learning_rate": 0.02,
 }
 
-# A server process that has imported DVC, and forks for each command of DVC.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    [
-        *("dvc.cachemgr", "dvc.cli.parser", "dvc.compare", "dvc.dirs", "dvc.repo.graph"),
-        *("dvc.repo.experiments.run", "dvc.repo.plots", "dvc.repo.reproduce", "dvc.repo.stage"),
-        *("dvc.repo.status", "dvc.rwlock", "dvc.stage.cache", "dvc.utils.strictyaml"),
-        *("dvc_data.hashfile.db.local", "dvc_render", "fsspec.implementations.memory"),
-        *("networkx", "rich.console", "scmrepo.git"),
-    ]
-)
+# Where processes can fork, one has imported DVC, and forks for each command of DVC.
+WINDOWS = sys.platform == "win32"
+PROCESSES = multiprocessing.get_context("spawn" if WINDOWS else "forkserver")
+if not WINDOWS:
+    PROCESSES.set_forkserver_preload(
+        [
+            *("dvc.cachemgr", "dvc.cli.parser", "dvc.compare", "dvc.dirs", "dvc.repo.graph"),
+            *("dvc.repo.experiments.run", "dvc.repo.plots", "dvc.repo.reproduce"),
+            *("dvc.repo.stage", "dvc.repo.status", "dvc.rwlock", "dvc.stage.cache"),
+            *("dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "dvc_render"),
+            *("fsspec.implementations.memory", "networkx", "rich.console", "scmrepo.git"),
+        ]
+    )
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
@@ -97,7 +99,7 @@ class Clone:
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, root / name)
         clone = cls(root)
-        with (root / "stages/dataset/datasets.py").open("a") as module:
+        with (root / "stages/shared/datasets.py").open("a", encoding="utf-8") as module:
             module.write(f"\nfrom pathlib import {type(root).__name__}\n")
             module.write(f"\nDATASETS['small'] = {small_dataset(dataset)}\n")
         clone.set(**SETTINGS)
@@ -125,7 +127,7 @@ class Clone:
     def set(self, **settings: Any) -> None:
         """Set ``section.key`` in params.yaml, as an editor would."""
         path = self.root / "params.yaml"
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         for name, value in settings.items():
             section, key = name.split(".")
             text, count = re.subn(
@@ -135,18 +137,18 @@ class Clone:
                 flags=re.MULTILINE,
             )
             assert count == 1, name
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8", newline="\n")
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace a text in a file."""
         path = self.root / name
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert old in text, name
-        path.write_text(text.replace(old, new))
+        path.write_text(text.replace(old, new), encoding="utf-8", newline="\n")
 
     def append(self, name: str, text: str) -> None:
         """Append a text to a file."""
-        with (self.root / name).open("a") as file:
+        with (self.root / name).open("a", encoding="utf-8", newline="\n") as file:
             file.write(text)
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -157,12 +159,12 @@ class Clone:
         """Run DVC's main function in a process of its own."""
         with TemporaryDirectory() as folder:
             files = [Path(folder, name) for name in ("stdout", "stderr")]
-            process = FORKS.Process(
+            process = PROCESSES.Process(
                 target=_be_dvc, args=(arguments, self.root, dict(os.environ), files)
             )
             process.start()
             process.join()
-            texts = [file.read_text() for file in files]
+            texts = [file.read_text(encoding="utf-8") for file in files]
         assert process.exitcode is not None
         return subprocess.CompletedProcess(arguments, process.exitcode, *texts)
 
@@ -179,7 +181,7 @@ class Clone:
     def start_dvc(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
         """Start the command ``dvc``, without waiting for its end."""
         command = [sys.executable, "-m", "dvc", *arguments]
-        return subprocess.Popen(command, cwd=self.root, text=True, **options)
+        return subprocess.Popen(command, cwd=self.root, encoding="utf-8", **options)
 
     def outputs(self) -> dict[str, bytes]:
         """Return the files of the pipeline and its lock; those of DVC itself begin with a dot."""
@@ -191,12 +193,16 @@ class Clone:
             for path in [*paths, self.root / "dvc.lock"]
             if path.is_file() and path.name[0] != "." and path.suffix != ".partial"
         ]
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
+        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in files}
 
     def wait_for_epochs(self, count: int) -> None:
         """Wait until training has ended that many epochs."""
         history = self.root / "plots/history.csv.partial"
-        wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > count)
+        wait_until(
+            lambda: (
+                history.exists() and len(history.read_text(encoding="utf-8").splitlines()) > count
+            )
+        )
 
 
 def prepare(folder: Path) -> None:
@@ -206,7 +212,8 @@ def prepare(folder: Path) -> None:
     (folder / "fresh").mkdir()
     fresh = Clone.create(folder / "fresh", folder / "small")
     finished = fresh.copy(folder / "finished")
-    (folder / "stages").write_text(" ".join(stages_run(finished.run("dvc", "repro").stdout)))
+    ran = stages_run(finished.run(sys.executable, "-m", "dvc", "repro").stdout)
+    (folder / "stages").write_text(" ".join(ran), encoding="utf-8")
     finished.commit("results")
 
 
@@ -226,7 +233,7 @@ def wait_until(condition: Callable[[], object], pause: float = 0.02) -> None:
 def _run(*command: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     environment = os.environ | TRACING
     done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", check=False
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stages import board
-from stages.dataset.datasets import Preparation
+from stages.shared.datasets import Preparation
 from stages.files.predictions import read_predictions
-from stages.running.errors import StageError
+from stages.shared.errors import StageError
 
 import numpy as np
 import pytest

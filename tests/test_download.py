@@ -4,9 +4,9 @@ import socket
 from pathlib import Path
 
 from stages import download
-from stages.dataset.datasets import DATASETS
-from stages.files.paths import RAW, RAW_CLASSES, TEST_IMAGES, TRAIN_IMAGES, TRAIN_LABELS
-from stages.running.errors import StageError
+from stages.shared.datasets import DATASETS
+from stages.shared.paths import RAW, RAW_CLASSES, TEST_IMAGES, TRAIN_IMAGES, TRAIN_LABELS
+from stages.shared.errors import StageError
 
 import pytest
 

@@ -1,8 +1,6 @@
 """A full disk, missing or damaged files: one line reports the fault, and nothing is lost."""
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,14 +36,14 @@ def test_a_full_disk_is_named_and_nothing_is_lost(clone: Clone) -> None:
         ("preprocess", "data/raw/t10k-labels-idx1-ubyte"),
         ("train", "data/processed/validation_labels.npy"),
         ("evaluate", "data/weights.npz"),
-        ("evaluate", "data/processed/classes.json"),
-        ("plot_loss", "plots/history.csv"),
-        ("plot_predictions", "data/predictions.npz"),
+        ("evaluate", "data/processed/dataset.json"),
+        ("plot_training", "plots/history.csv"),
+        ("plot_test", "data/predictions.npz"),
     ],
 )
 def test_a_file_that_is_gone_is_named(clone: Clone, stage: str, path: str) -> None:
     (clone.root / path).unlink()
-    done = clone.run("python", "-m", f"stages.{stage}", check=False)
+    done = clone.run(sys.executable, "-m", f"stages.{stage}", check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"error: {path}: No such file or directory"
 
@@ -55,7 +53,7 @@ def test_a_file_in_the_place_of_a_folder_is_named(clone: Clone) -> None:
     (clone.root / "metrics/train.json").unlink()
     (clone.root / "metrics").rmdir()
     (clone.root / "metrics").touch()
-    done = clone.run("python", "-m", "stages.evaluate", check=False)
+    done = clone.run(sys.executable, "-m", "stages.evaluate", check=False)
     assert done.returncode == 1
     assert done.stderr == "error: metrics: File exists\n"
 
@@ -64,19 +62,11 @@ def test_a_folder_that_may_not_be_written_is_named(clone: Clone) -> None:
     before = clone.outputs()
     (clone.root / "plots").chmod(0o555)
     as_anyone = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
-    done = clone.run(*as_anyone, sys.executable, "-m", "stages.plot_loss", check=False)
+    done = clone.run(*as_anyone, sys.executable, "-m", "stages.plot_training", check=False)
     (clone.root / "plots").chmod(0o755)
     assert done.returncode == 1
     assert done.stderr == "error: plots/loss.png.partial: Permission denied\n"
     assert clone.outputs() == before
-
-
-def edit_code(clone: Clone) -> None:
-    clone.append("network/layers.py", "\nEDITED = True\n")
-
-
-def edit_comment(clone: Clone) -> None:
-    clone.append("network/layers.py", "\n# edited\n")
 
 
 def edit_setting(clone: Clone) -> None:
@@ -85,24 +75,6 @@ def edit_setting(clone: Clone) -> None:
 
 def edit_setting_of_another_stage(clone: Clone) -> None:
     clone.set(**{"plot.rows": 2})
-
-
-def break_settings(clone: Clone) -> None:
-    (clone.root / "params.yaml").write_text("[")
-
-
-def replace_data(clone: Clone) -> None:
-    path = clone.root / "data/processed/train_images.npy"
-    shutil.copy(path, clone.root / "copy")
-    (clone.root / "copy").replace(path)
-
-
-def remove_data(clone: Clone) -> None:
-    (clone.root / "data/processed/train_labels.npy").unlink()
-
-
-def cut_data(clone: Clone) -> None:
-    os.truncate(clone.root / "data/processed/train_images.npy", 4096)
 
 
 def disturb_training(clone: Clone, edit: Callable[[Clone], None]) -> tuple[int, str]:
@@ -117,48 +89,16 @@ def disturb_training(clone: Clone, edit: Callable[[Clone], None]) -> tuple[int, 
     return training.returncode, stderr
 
 
-@pytest.mark.parametrize(
-    ("edit", "changed"),
-    [
-        (edit_setting, "params.yaml"),
-        (break_settings, "params.yaml"),
-        (replace_data, "data/processed/train_images.npy"),
-        (remove_data, "data/processed/train_labels.npy"),
-    ],
-)
-def test_a_change_of_an_input_while_a_stage_runs_is_an_error(
-    clone: Clone, edit: Callable[[Clone], None], changed: str
-) -> None:
-    code, stderr = disturb_training(clone, edit)
+def test_a_setting_changed_while_its_stage_runs_is_an_error(clone: Clone) -> None:
+    code, stderr = disturb_training(clone, edit_setting)
     assert code != 0
-    assert f"error: {changed}: changed while the stage ran; run it again\n" in stderr
+    assert "error: params.yaml: changed while the stage ran; run it again\n" in stderr
 
 
-def test_a_change_of_code_while_a_stage_runs_is_an_error(clone: Clone) -> None:
-    code, stderr = disturb_training(clone, edit_code)
-    assert code != 0
-    assert "error: network/layers.py: changed while the pipeline ran; run it again\n" in stderr
-
-
-@pytest.mark.parametrize("edit", [edit_setting_of_another_stage, edit_comment])
-def test_a_change_that_does_not_concern_a_stage_is_allowed_while_it_runs(
-    clone: Clone, edit: Callable[[Clone], None]
-) -> None:
-    code, stderr = disturb_training(clone, edit)
+def test_a_setting_of_another_stage_may_change_while_a_stage_runs(clone: Clone) -> None:
+    code, stderr = disturb_training(clone, edit_setting_of_another_stage)
     assert code == 0, stderr
-    assert clone.repro("train") == (["code"] if edit is edit_comment else [])
-
-
-def test_data_cut_short_while_it_is_read_is_restored(clone: Clone, finished: Clone) -> None:
-    code, stderr = disturb_training(clone, cut_data)
-    assert code != 0
-    # of the stage itself, or of a shell that remains its parent
-    assert stderr.strip().endswith(
-        (f"exited with -{signal.SIGBUS}", f"exited with {128 + signal.SIGBUS}")
-    )
-    clone.dvc("repro", "preprocess")
-    images = "data/processed/train_images.npy"
-    assert (clone.root / images).read_bytes() == (finished.root / images).read_bytes()
+    assert clone.repro("train") == []
 
 
 def test_flipped_bits_are_detected_and_restored(clone: Clone, finished: Clone) -> None:
@@ -173,6 +113,7 @@ def test_flipped_bits_are_detected_and_restored(clone: Clone, finished: Clone) -
         content[len(content) // 2] ^= 1
         (clone.root / path).write_bytes(content)
     status = clone.dvc("status")
-    assert all(f"modified:           {path}" in status for path in paths)
+    outputs = ("data/raw", "data/processed", "data/weights.npz", "metrics/test.json")
+    assert all(f"modified:           {path}" in status for path in outputs)
     clone.dvc("repro")
     assert clone.outputs() == finished.outputs()

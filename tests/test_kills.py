@@ -45,7 +45,7 @@ def test_a_stage_whose_dvc_has_ended_does_not_begin(monkeypatch: pytest.MonkeyPa
     names = {process.name() for process in psutil.Process().parents()}
     monkeypatch.setattr(parent, "SHELLS", names)
     with pytest.raises(SystemExit) as end:
-        parent.exit_with_dvc()
+        parent.end_with_dvc()
     assert end.value.code == parent.ORPHANED
 
 

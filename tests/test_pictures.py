@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from stages.running.errors import StageError
+from stages.shared.errors import StageError
 
 import numpy as np
 import pytest

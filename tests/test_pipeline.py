@@ -5,6 +5,7 @@ import functools
 import http.server
 import json
 import re
+import shutil
 import sys
 import threading
 from importlib import import_module
@@ -28,22 +29,24 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_bytes())
 
 
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_every_stage_runs_once(shared: Path, clone: Clone) -> None:
-    assert (shared / "stages").read_text().split() == ALL
+    assert (shared / "stages").read_text("utf-8").split() == ALL
     assert clone.repro() == []
 
 
 @pytest.mark.usefixtures("workspace")
-def test_the_stages_write_the_same_files_without_dvc(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_stages_write_the_same_files_without_dvc(capsys: pytest.CaptureFixture[str]) -> None:
     kept = {Path("params.yaml"), *Path("data/raw").iterdir(), *Path("data/code").iterdir()}
     outputs = {path for path in Path().rglob("*") if path.is_file()} - kept
     expected = {path: path.read_bytes() for path in outputs}
     for path in outputs:
         path.unlink()
-    Path("board").symlink_to(ROOT / "board")
-    monkeypatch.setattr(sys, "argv", [""])
+    shutil.copytree(ROOT / "board", "board")
     for stage in ALL:
         if stage not in ("code", "download"):
             import_module(f"stages.{stage}").main()
@@ -105,18 +108,10 @@ def test_metrics_are_those_of_an_independent_computation(finished: Clone, split:
         bins = np.minimum(p.max(axis=1) * 15, 14).astype(int)
         gaps = np.bincount(bins, (p.argmax(axis=1) == y) - p.max(axis=1))
         assert metrics["calibration_error"] == pytest.approx(abs(gaps).sum() / len(y), abs=2e-6)
-        for label, name in enumerate(CLASSES):
-            right = (p.argmax(axis=1) == label) & (y == label)
-            precision = right.sum() / max((p.argmax(axis=1) == label).sum(), 1)
-            recall = right.sum() / (y == label).sum()
-            assert metrics["classes"][name] == pytest.approx(
-                {"precision": precision, "recall": recall}, abs=1e-6
-            )
 
 
 def test_tables_are_as_agreed(finished: Clone) -> None:
-    with (finished.root / "plots/history.csv").open(newline="") as file:
-        history = list(csv.DictReader(file))
+    history = read_table(finished.root / "plots/history.csv")
     assert list(history[0]) == [
         "epoch",
         "train_loss",
@@ -126,17 +121,22 @@ def test_tables_are_as_agreed(finished: Clone) -> None:
     ]
     assert [epoch["epoch"] for epoch in history] == ["1", "2", "3"]
     last = read_json(finished.root / "metrics/train.json")
-    assert {name: float(figure) for name, figure in history[-1].items() if name != "epoch"} == {
-        f"{split}_{name}": figure for split in last for name, figure in last[split].items()
+    assert {name: float(score) for name, score in history[-1].items() if name != "epoch"} == {
+        f"{split}_{name}": score for split in last for name, score in last[split].items()
     }
-    with (finished.root / "plots/confusion.csv").open(newline="") as file:
-        confusion = list(csv.DictReader(file))
     with np.load(finished.root / "data/predictions.npz") as predictions:
-        predicted = predictions["probabilities"].argmax(axis=1)
-        assert confusion == [
-            {"actual": CLASSES[a], "predicted": CLASSES[p]}
-            for a, p in zip(predictions["labels"], predicted, strict=True)
-        ]
+        labels, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
+    assert read_table(finished.root / "plots/confusion.csv") == [
+        {"actual": CLASSES[a], "predicted": CLASSES[p]}
+        for a, p in zip(labels, predicted, strict=True)
+    ]
+    by_class = read_table(finished.root / "plots/classes.csv")
+    assert [row["class"] for row in by_class] == list(CLASSES)
+    for label, row in enumerate(by_class):
+        right = ((predicted == label) & (labels == label)).sum()
+        precision = right / max((predicted == label).sum(), 1)
+        assert float(row["precision"]) == pytest.approx(precision, abs=1e-6)
+        assert float(row["recall"]) == pytest.approx(right / (labels == label).sum(), abs=1e-6)
 
 
 def test_another_source_of_the_same_data_only_downloads(clone: Clone, dataset: Path) -> None:
@@ -155,8 +155,10 @@ def test_an_earlier_setting_is_restored_without_training(clone: Clone) -> None:
     clone.set(**{"train.learning_rate": 0.05})
     assert clone.repro("evaluate") == ["train", "evaluate"]
     assert clone.outputs()["data/weights.npz"] != before["data/weights.npz"]
-    diff = clone.dvc("metrics", "diff")
-    assert all(name in diff for name in ("train.accuracy", "validation.loss", "test.accuracy"))
+    diff = clone.dvc("metrics", "diff").splitlines()[1:]
+    assert len(diff) <= 10
+    names = {line.split()[1] for line in diff}
+    assert {"train.accuracy", "validation.loss", "validation.accuracy", "test.accuracy"} <= names
     assert "train.learning_rate" in clone.dvc("params", "diff")
 
     clone.set(**{"train.learning_rate": 0.02})
@@ -166,21 +168,20 @@ def test_an_earlier_setting_is_restored_without_training(clone: Clone) -> None:
 
 def test_the_pipeline_runs_without_validation_images(clone: Clone) -> None:
     clone.set(**{"preprocess.validation_size": 0})
-    stages = ["preprocess", "train", "evaluate", "plot_loss"]
+    stages = ["preprocess", "train", "evaluate", "plot_training"]
     assert clone.repro(*stages[2:]) == stages
     assert list(read_json(clone.root / "metrics/train.json")) == ["train"]
     assert len(np.load(clone.root / "data/processed/validation_labels.npy")) == 0
-    with (clone.root / "plots/history.csv").open(newline="") as file:
-        assert all(
-            epoch["validation_loss"] == epoch["validation_accuracy"] == "" and epoch["train_loss"]
-            for epoch in csv.DictReader(file)
-        )
+    assert all(
+        epoch["validation_loss"] == epoch["validation_accuracy"] == "" and epoch["train_loss"]
+        for epoch in read_table(clone.root / "plots/history.csv")
+    )
     clone.dvc("plots", "show")
 
 
 def test_plots_page_has_every_picture(clone: Clone) -> None:
     clone.dvc("plots", "show", "--out", "page")
-    page = (clone.root / "page/index.html").read_text()
+    page = (clone.root / "page/index.html").read_text("utf-8")
     for picture in ("loss.png", "predictions.png", "mistakes.png"):
         assert page.count(f"plots_{picture}") == 1
     assert "validation_loss" in page

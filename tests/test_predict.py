@@ -6,11 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from stages.dataset.datasets import DATASETS
-from stages.files.paths import CLASSES
-from stages.files.weights import save_network
-from stages.files.writing import write_json
-from stages.running.errors import StageError
+from stages.shared.datasets import DATASETS
+from stages.shared.paths import CLASSES
+from stages.shared.files import save_network
+from stages.shared.files import write_json
+from stages.shared.errors import StageError
 
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from stages.dataset import reader
+from stages.shared import reader
 from stages.dataset.reader import Job, Limits, SourceError, one_line, read
 
 import numpy as np

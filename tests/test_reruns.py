@@ -1,4 +1,4 @@
-"""The table of changes and the stages that each reruns, in docs/caching.md."""
+"""The table of changes and the stages that each reruns, in docs/pipeline.md."""
 
 import json
 import re
@@ -14,14 +14,13 @@ VALUES: dict[str, Any] = {
     "preprocess.seed": 1,
     "preprocess.validation_size": 60,
     "model.hidden": "[20, 32]",
-    "model.members": 2,
     "model.dropout": "[0.2, 0]",
     "train.learning_rate": 0.03,
     "augment.rotation": 10,
     "plot.seed": 1,
 }
 MODULES = [
-    str(path.relative_to(ROOT))
+    path.relative_to(ROOT).as_posix()
     for folder in ("network", "stages")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
@@ -29,7 +28,7 @@ MODULES = [
 
 def table() -> list[tuple[list[str], bool, list[str]]]:
     """Read the table: the names that change, whether they are code, and the stages that rerun."""
-    section = (ROOT / "docs/caching.md").read_text().partition("## Reruns")[2]
+    section = (ROOT / "docs/pipeline.md").read_text("utf-8").partition("## Reruns")[2]
     rows = re.findall(r"^\| (.*?) +\| (.*?) +\|$", section.partition("\n## ")[0], re.MULTILINE)[2:]
     return [
         (
@@ -55,11 +54,11 @@ def change(clone: Clone, name: str, code: bool) -> None:
     elif code:
         clone.append(name, "\nEDITED = True\n")
     elif name.endswith(".py"):
-        text = (clone.root / name).read_text()
+        text = (clone.root / name).read_text("utf-8")
         text = text.replace('"""', '"""Edited. ', 1).replace(
             "\nimport ", "\n\n# edited\nimport ", 1
         )
-        (clone.root / name).write_text(f"{text}\n\n# edited\n")
+        (clone.root / name).write_text(f"{text}\n\n# edited\n", "utf-8")
     else:
         clone.append(name, "\n# edited\n")
 

@@ -4,13 +4,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from stages.running.errors import StageError
-from stages.settings.download import Download
-from stages.settings.model import Model
-from stages.settings.plot import Plot
-from stages.settings.preprocess import Preprocess
-from stages.settings.section import Section, load
-from stages.settings.train import Train
+from stages.shared.errors import StageError
+from stages.shared.settings import (
+    Download,
+    Model,
+    Parameters,
+    Plot,
+    Preprocess,
+    Section,
+    Train,
+    load,
+)
 
 import pytest
 from dvc.utils.serialize import parse_yaml
@@ -19,21 +23,14 @@ from hypothesis import strategies as st
 
 from tests.support import ROOT, Clone
 
-SHIPPED = (ROOT / "params.yaml").read_text()
-SECTIONS: dict[str, type[Section]] = {
-    "download": Download,
-    "preprocess": Preprocess,
-    "model": Model,
-    "train": Train,
-    "plot": Plot,
-}
+SHIPPED = (ROOT / "params.yaml").read_text("utf-8")
 
 
-def failure(section: str, text: str) -> str:
+def failure(section: type[Section], text: str) -> str:
     """Load a section of ``text`` as params.yaml, and return the error message."""
-    Path("params.yaml").write_text(text)
+    Path("params.yaml").write_text(text, "utf-8")
     with pytest.raises(StageError) as error:
-        load(section, SECTIONS[section])
+        load(section)
     return str(error.value)
 
 
@@ -43,9 +40,10 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_shipped_settings_are_valid() -> None:
-    Path("params.yaml").write_text(SHIPPED)
-    for name, model in SECTIONS.items():
-        load(name, model)
+    Path("params.yaml").write_text(SHIPPED, "utf-8")
+    for field in Parameters.model_fields.values():
+        assert field.annotation
+        load(field.annotation)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +83,8 @@ def test_shipped_settings_are_valid() -> None:
             "model.dropout: needs one rate per hidden layer (2) or one for all, got [0.1]",
         ),
         ("[64, 32]", "[64, many]", "model.hidden[1]: must be a whole number, got 'many'"),
+        ("epochs: 35", "epochs: 35\n  number: 2", "train.number: is not a known key"),
+        ("hidden:", "list: 1\n  hidden:", "model.list: is not a known key"),
         ("model:", "modle:", "model: is missing, did you mean modle?"),
         ("model:", "model: 5\nother:", "model: must be a section of keys, got 5"),
         ("epochs: 35", "epochs: 35\n  1: 2", "train[1]: must have names as keys, got 1"),
@@ -97,13 +97,13 @@ def test_shipped_settings_are_valid() -> None:
 )
 def test_message(old: str, new: str, message: str) -> None:
     assert old in SHIPPED
-    section = "model" if message.startswith("model") else "train"
+    section = Model if message.startswith("model") else Train
     assert failure(section, SHIPPED.replace(old, new, 1)) == f"params.yaml: {message}"
 
 
 def test_all_errors_are_reported_at_once() -> None:
     text = SHIPPED.replace("batch_size: 16", "batch_sise: 16").replace("epochs: 35", "epochs: 0")
-    assert failure("train", text).splitlines() == [
+    assert failure(Train, text).splitlines() == [
         "params.yaml: train.batch_size: is missing, did you mean batch_sise?",
         "params.yaml: train.epochs: must be at least 1, got 0",
         "params.yaml: train.batch_sise: is not a known key, did you mean batch_size?",
@@ -113,9 +113,9 @@ def test_all_errors_are_reported_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "must hold sections such as 'train:', holds None"),
+        ("", "must have sections such as 'train:', is None"),
         ("? ", "train: is missing"),
-        ("- 1", "must hold sections such as 'train:', holds [1]"),
+        ("- 1", "must have sections such as 'train:', is [1]"),
         ("train: [1,\n", "line 2, column 1: not valid YAML: "),
         ("train: 1\ntrain: 2", "line 2, column 1: not valid YAML: found duplicate key"),
         ("train: !!python/name:os.system", "line 1, column 8: not valid YAML: could not"),
@@ -131,28 +131,32 @@ def test_all_errors_are_reported_at_once() -> None:
     ids=lambda text: text[:20],
 )
 def test_a_malformed_file_is_refused(text: str, message: str) -> None:
-    reported = failure("train", text)
+    reported = failure(Train, text)
     assert reported.startswith(f"params.yaml: {message}")
     assert "\n" not in reported
 
 
 def test_absent_file_is_named() -> None:
     with pytest.raises(StageError, match=r"^params\.yaml: not found; run from the project's"):
-        load("train", Train)
+        load(Train)
 
 
 def test_text_must_be_utf8() -> None:
     Path("params.yaml").write_bytes(b"train: \xff")
     with pytest.raises(StageError, match="must be UTF-8 text: byte 7 is not"):
-        load("train", Train)
+        load(Train)
 
 
 def loaded(text: str) -> dict[str, Any] | None:
     """Load a text for ``train.seed``; None if it is refused."""
     Path("params.yaml").write_text(SHIPPED.replace("  seed: 0  ", f"  seed: {text}  "))
     with suppress(StageError):
-        return load("train", Train).model_dump()
+        return load(Train).model_dump()
     return None
+
+
+def as_dvc_reads_it() -> Any:
+    return parse_yaml(Path("params.yaml").read_text("utf-8"), "params.yaml")["train"]
 
 
 @pytest.mark.parametrize(
@@ -163,35 +167,38 @@ def test_a_number_is_read_as_dvc_reads_it(text: str, seed: int | None) -> None:
     section = loaded(text)
     assert (section and section["seed"]) == seed
     if seed is not None:
-        assert parse_yaml(Path("params.yaml").read_text(), "params.yaml")["train"]["seed"] == seed
+        assert (
+            parse_yaml(Path("params.yaml").read_text("utf-8"), "params.yaml")["train"]["seed"]
+            == seed
+        )
 
 
 @given(text=st.text("0123456789_:.+-eExobXOBinfaNyrsTutlF~", min_size=1))
 def test_any_word_is_read_as_dvc_reads_it(text: str) -> None:
     section = loaded(text)
     if section:
-        assert parse_yaml(Path("params.yaml").read_text(), "params.yaml")["train"] == section
+        assert as_dvc_reads_it() == section
 
 
 def test_an_exponent_needs_no_decimal_point_as_in_dvc() -> None:
     Path("params.yaml").write_text(SHIPPED.replace("rate: 0.006", "rate: 6e-3"))
-    assert load("train", Train).learning_rate == 0.006
+    assert load(Train).learning_rate == 0.006
 
 
 def test_a_value_of_any_size_is_named_briefly() -> None:
     text = SHIPPED.replace("epochs: 35", f"epochs: {list(range(10_000))}")
-    assert len(failure("train", text)) < 100
+    assert len(failure(Train, text)) < 100
 
 
 def test_a_stage_checks_only_its_own_section() -> None:
     wrong = SHIPPED.replace("batch_size: 16", "batch_size: 0").replace("[0.1, 0.1]", "[2]")
     Path("params.yaml").write_text(wrong)
-    for section in ("download", "preprocess", "plot"):
-        load(section, SECTIONS[section])
+    for section in (Download, Preprocess, Plot):
+        load(section)
 
 
 def test_unknown_dataset_names_the_known() -> None:
-    reason = failure("download", SHIPPED.replace("mnist ", "mnits "))
+    reason = failure(Download, SHIPPED.replace("mnist ", "mnits "))
     assert (
         reason == "params.yaml: download.dataset: must be one of mnist, fashion-mnist, got 'mnits'"
     )
@@ -200,7 +207,7 @@ def test_unknown_dataset_names_the_known() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("train.batch_size", 501, "must be from 1 to the number of training images (500), got 501"),
+        ("train.batch_size", 501, "must be at most the number of training images (500), got 501"),
         ("preprocess.validation_size", 600, "must be below 600, the number of images to split"),
     ],
 )

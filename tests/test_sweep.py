@@ -8,7 +8,7 @@ import sys
 from itertools import product
 from pathlib import Path
 
-from stages.running.errors import StageError
+from stages.shared.errors import StageError
 
 import psutil
 import pytest

@@ -4,7 +4,7 @@ import stat
 import warnings
 from pathlib import Path
 
-from stages.running.errors import StageError
+from stages.shared.errors import StageError
 
 import numpy as np
 from numpy.typing import NDArray

@@ -9,13 +9,13 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.dataset.datasets import Preparation, preparation_of
+from stages.shared.datasets import Preparation, preparation_of
 from stages.files import processed
-from stages.files.figures import literal, new_figure, save
-from stages.files.paths import WEIGHTS
-from stages.files.weights import load_network
-from stages.running.errors import StageError
-from stages.running.runner import run
+from stages.shared.drawing import literal, new_figure, save
+from stages.shared.paths import WEIGHTS
+from stages.shared.files import load_network
+from stages.shared.errors import StageError
+from stages.shared.running import run
 
 import numpy as np
 from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from stages.files.paths import (
+from stages.shared.paths import (
     AUGMENTED_PLOT,
     CONFUSION_PLOT,
     LOSS_PLOT,
@@ -21,7 +21,7 @@ from stages.files.paths import (
     RELIABILITY_PLOT,
     WEIGHTS_PLOT,
 )
-from stages.files.writing import replacing
+from stages.shared.files import replacing
 
 import dvc.api
 from dvc.exceptions import DvcException, PathMissingError

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
-from stages.files.paths import PARAMETERS
-from stages.running.runner import run
+from stages.shared.paths import PARAMETERS
+from stages.shared.running import run
 from stages.settings.section import Section, load
 
 from dvc.exceptions import DvcException, InvalidArgumentError

@@ -125,7 +125,7 @@ def load_history() -> list[dict[str, float]]:
 
 def load_network() -> Network:
     """Build the network from its weights and biases, whose shapes determine its layers."""
-    with reading(WEIGHTS), np.load(WEIGHTS) as arrays:
+    with reading(WEIGHTS), WEIGHTS.open("rb") as file, np.load(file) as arrays:
         return Network.from_state_dict(arrays)
 
 
@@ -163,6 +163,6 @@ def load_predictions() -> Predictions:
     with reading(images_path("test")):
         images = np.load(images_path("test"), mmap_mode="r")
     classes = load_dataset().classes
-    with reading(PREDICTIONS), np.load(PREDICTIONS) as arrays:
+    with reading(PREDICTIONS), PREDICTIONS.open("rb") as file, np.load(file) as arrays:
         labels, probabilities = arrays["labels"], arrays["probabilities"]
     return Predictions(images.view(np.ndarray), labels, probabilities, classes)

@@ -225,9 +225,7 @@ def _parse(path: Path) -> dict[Any, Any]:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise StageError(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(content, dict):
-        raise StageError(
-            f"{path}: must contain sections such as 'train:', contains {_shown(content)}"
-        )
+        raise StageError(f"{path}: must have sections such as 'train:', is {_shown(content)}")
     return content
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from stages.files.paths import PARAMETERS
+from stages.shared.paths import PARAMETERS
 
 import psutil
 from dvc.config import Config

@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO, NamedTuple
 
-from stages.files.paths import PARAMETERS, TEST_METRICS, TRAIN_METRICS
+from stages.shared.paths import PARAMETERS, TEST_METRICS, TRAIN_METRICS
 
 SEED = "train.seed"
 # The stage that a run ends with: the pictures of an experiment are drawn when it is applied.

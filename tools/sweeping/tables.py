@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from stages.files.figures import new_figure, save
+from stages.shared.drawing import new_figure, save
 
 from dvc.ui import ui
 from matplotlib.ticker import MaxNLocator, PercentFormatter

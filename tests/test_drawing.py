@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from stages.files.figures import literal, new_figure
+from stages.shared.drawing import literal, new_figure
 
 import matplotlib
 import pytest
@@ -16,7 +16,7 @@ from tests.support import ROOT
 
 DRAW = """
 from pathlib import Path
-from stages.files.figures import literal, new_figure, save
+from stages.shared.drawing import literal, new_figure, save
 
 figure = new_figure(2, 1)
 figure.suptitle(literal("$a_1$ ✓ T-shirt, 100 $"))
