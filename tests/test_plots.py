@@ -34,7 +34,6 @@ def drawn(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]
     """The pictures by the names of their files, in place of the files."""
     del workspace
     pictures: dict[str, Figure] = {}
-    keep = pictures.__setitem__
     for stage in (plot_test, plot_training):
         monkeypatch.setattr(
             stage, "save", lambda figure, path: pictures.update({path.name: figure})
