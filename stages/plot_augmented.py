@@ -26,12 +26,12 @@ def main() -> None:
     images, labels = processed.load("train", len(classes))
     if not len(labels):
         raise StageError(f"{processed.labels_path('train')}: holds no labels")
-    choice, deformation = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+    choice, numbers = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     chosen = choice.choice(len(labels), IMAGES)
 
-    deform = Deformation(images.shape[1], deformation, **limits)
+    deform = Deformation(images.shape[1], **limits)
     epochs = EPOCHS if any(limits.values()) else 0
-    grid = np.stack([images[chosen], *(deform(images[chosen]) for _ in range(epochs))])
+    grid = np.stack([images[chosen], *(deform(images[chosen], numbers) for _ in range(epochs))])
     draw(grid, [classes[label] for label in labels[chosen]])
 
 

@@ -28,7 +28,8 @@ def main() -> None:
     classes = len(processed.load_classes())
     train, validation = (processed.load(name, classes) for name in ("train", "validation"))
 
-    options = model.model_dump() | augment.model_dump() | settings.model_dump()
+    options = model.model_dump() | augment.model_dump()
+    options |= settings.model_dump(exclude={"threads"})
     try:
         trainer = Trainer(train, validation, classes=classes, **options)
     except ValueError as error:

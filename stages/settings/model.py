@@ -17,7 +17,6 @@ class Model(Section):
     """The network."""
 
     hidden: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(max_length=1000)
-    members: int = Field(default=1, ge=1, le=100)
     dropout: Annotated[
         Annotated[Rate, Tag("number")] | Annotated[list[Rate], Tag("list")], Discriminator(_tag)
     ]
