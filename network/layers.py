@@ -5,7 +5,8 @@ A batch is an array (rows, features). ``forward`` is for training: it keeps the 
 """
 
 import math
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Dense:
     def differentiate(self, g: Floats) -> None:
         """dL/dW = xᵀ g and dL/db = Σ_rows g. A network's first layer needs no dL/dx."""
         np.matmul(self.x.T, g, out=self.dW)
-        np.sum(g, axis=0, out=self.db)
+        g.sum(axis=0, out=self.db)
 
     def infer(self, x: Floats) -> Floats:
         """y = x W + b."""
@@ -85,24 +86,37 @@ class Dropout:
 
     Parameters
     ----------
-    rate : share of units that are dropped, in [0, 1)
+    rate : share of units that are dropped, in [0, 1), rounded to a multiple of 2⁻¹⁶
     generator : used for the masks alone
     """
 
+    DRAWN = 2**14  # elements of the masks drawn at a time: one call for many batches is faster
+
     def __init__(self, rate: float, generator: np.random.Generator) -> None:
-        self.rate = rate
-        self._generator = generator
+        self._keep = max(1, round((1 - rate) * 2**16))  # of 2¹⁶ random numbers
+        self._bits = generator.bit_generator
+        self._shape: tuple[int, ...] = ()
 
     def forward(self, x: Floats) -> Floats:
         """y = m x / (1 - rate), with a new m for every element."""
-        m = self._generator.random(x.shape, np.float32) >= self.rate
-        self._scaled_mask = m / x.dtype.type(1 - self.rate)
-        return self._scaled_mask * x
+        if x.shape != self._shape:
+            self._shape, self._masks = x.shape, self._draw(x.shape, x.dtype)
+        self._mask = next(self._masks)
+        return self._mask * x
 
     def backward(self, g: Floats) -> Floats:
         """dL/dx = m / (1 - rate) g."""
-        return self._scaled_mask * g
+        return self._mask * g
 
     def infer(self, x: Floats) -> Floats:
         """y = x."""
         return x
+
+    def _draw(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[Floats]:
+        """Yield m / (1 - rate) of each batch: m is 1 if 16 random bits are a number below keep."""
+        batches = max(1, self.DRAWN // math.prod(shape))
+        numbers = batches * math.prod(shape)
+        while True:
+            bits = self._bits.random_raw(math.ceil(numbers / 4)).astype("<u8", copy=False)
+            m = bits.view("<u2")[:numbers].reshape(batches, *shape) < self._keep
+            yield from m * dtype.type(2**16 / self._keep)

@@ -4,6 +4,7 @@
 λ/2 Σ W² the L2 penalty, over every weight and no bias.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -55,13 +56,11 @@ class Optimizer:
             self.penalize(weights, weights_gradient, learning_rate)
             self.update(theta, g, learning_rate, *kept)
 
-    def penalize(self, weights: Floats, weights_gradient: Floats, _: float) -> None:
+    def penalize(self, weights: Floats, weights_gradient: Floats, learning_rate: float) -> None:
         """dL/dW ← dL/dW + λ W, the gradient of loss and penalty."""
         weights_gradient += self.decay * weights
 
-    def update(self, theta: Floats, g: Floats, learning_rate: float, *kept: Floats) -> None:
-        """Change θ in place."""
-        raise NotImplementedError
+    update: Callable[..., None]  # changes θ in place, given θ, g, η and the vectors kept
 
 
 class SGD(Optimizer):
@@ -69,7 +68,8 @@ class SGD(Optimizer):
 
     def update(self, theta: Floats, g: Floats, learning_rate: float) -> None:
         """θ ← θ - η g."""
-        theta -= learning_rate * g
+        g *= learning_rate
+        theta -= g
 
 
 class Momentum(Optimizer):
