@@ -27,13 +27,9 @@ class Deformation:
     p is linear in A, t and the values of D at the nodes of a grid. So the places of all pixels are
     one matrix product of these numbers, drawn for each image, with a fixed basis.
 
-    Numbers are drawn in the order of the images. The same calls give the same bytes. If the same
-    images are passed in other blocks, the results differ by rounding alone.
-
     Parameters
     ----------
     pixels : number of pixels of an image, side * side
-    generator : used for the deformations alone
     rotation : in degrees; the angle is uniform in ± rotation
     scale : width and height are scaled by exp(s), each s uniform in ± scale
     shear : x changes by y times a factor that is uniform in ± shear
@@ -51,7 +47,6 @@ class Deformation:
     def __init__(
         self,
         pixels: int,
-        generator: np.random.Generator,
         *,
         rotation: float = 0,
         scale: float = 0,
@@ -59,43 +54,40 @@ class Deformation:
         shift: float = 0,
         elastic: float = 0,
     ) -> None:
-        side = math.isqrt(pixels)
-        if side * side != pixels:
+        self._side = math.isqrt(pixels)
+        if self._side**2 != pixels:
             raise ValueError(f"images: must be square, have {pixels} pixels")
         limits = [math.radians(rotation), scale, scale, shear, shift, shift]
         self._limits = np.array(limits, np.float32)
         # a number that is uniform in ±√3 has the variance 1
         self._elastic = np.float32(math.sqrt(3) * elastic)
-        self._generator = generator
         self._nodes = NODES**2 if elastic else 0
-        self._basis = np.concatenate([affine_basis(side), elastic_basis(side)[: self._nodes]])
-        self._sampling = BilinearSampling(self.BLOCK_ROWS, side)
-        self._places = np.empty((2, self.BLOCK_ROWS, pixels), np.float32)
+        elastic_part = elastic_basis(self._side)[: self._nodes]
+        self._basis = np.concatenate([affine_basis(self._side), elastic_part])
 
-    def __call__(self, images: Floats, out: Floats | None = None) -> Floats:
+    def __call__(self, images: Floats, generator: np.random.Generator) -> Floats:
         """Deform each image, with newly drawn numbers.
 
         Parameters
         ----------
         images : (n, side * side), float32 in [0, 1], row after row of each image
-        out : array of the same shape and dtype that is written and returned; may be ``images``
+        generator : used in the order of the images
 
         Returns
         -------
         (n, side * side), float32 in [0, 1]; outside its frame an image is 0
         """
-        deformed = np.empty_like(images) if out is None else out
+        deformed = np.empty_like(images)
         # in blocks, so that the intermediate arrays stay in the processor's cache
         for start in range(0, len(images), self.BLOCK_ROWS):
-            block = slice(start, start + self.BLOCK_ROWS)
-            places = self._places[:, : len(images[block])]
-            np.matmul(self._draw(places.shape[1]), self._basis, places)
-            self._sampling(images[block], places, deformed[block])
+            block = images[start : start + self.BLOCK_ROWS]
+            places = self._draw(len(block), generator) @ self._basis
+            deformed[start : start + self.BLOCK_ROWS] = bilinear(block, places)
         return deformed
 
-    def _draw(self, n: int) -> Floats:
+    def _draw(self, n: int, generator: np.random.Generator) -> Floats:
         """Draw A, t and the values of D at the nodes, as factors of the basis: (2, n, basis)."""
-        draws = 2 * self._generator.random((n, 6 + 2 * self._nodes), np.float32) - 1
+        draws = 2 * generator.random((n, 6 + 2 * self._nodes), np.float32) - 1
         angle, a, b, shear, *shift = (self._limits * draws[:, :6]).T
         maps = affine_maps(angle, np.exp(a), np.exp(b), shear, shift)
         field = self._elastic * draws[:, 6:].reshape(n, 2, self._nodes)
@@ -147,8 +139,8 @@ def elastic_basis(side: int) -> Floats:
     return basis
 
 
-class BilinearSampling:
-    """Bilinear interpolation of images at places between their pixels.
+def bilinear(images: Floats, places: Floats) -> Floats:
+    """Return the values of images at places between their pixels, by bilinear interpolation.
 
     At (x, y) with the fractions f of x and g of y, between pixels a, b above and c, d below, it is
 
@@ -158,54 +150,28 @@ class BilinearSampling:
 
     Parameters
     ----------
-    rows : largest number of images per call
-    side : width and height of an image, in pixels
+    images : (n, side * side), float32
+    places : (2, n, side * side), float32, x and y from the centre of an image; overwritten
+
+    Returns
+    -------
+    (n, side * side), float32
     """
+    n, side = len(images), math.isqrt(images.shape[1])
+    width = side + 3  # one zero before, two behind
+    padded = np.zeros((n, width, width), np.float32)
+    padded[:, 1:-2, 1:-2] = images.reshape(n, side, side)
+    pixels = padded.reshape(-1)
 
-    def __init__(self, rows: int, side: int) -> None:
-        self._side, self._width = side, side + 3  # one zero before, two behind
-        self._padded = np.zeros((rows, self._width, self._width), np.float32)
-        self._starts = self._width**2 * np.arange(rows)[:, None]
-        self._floors = np.empty((2, rows, side**2), np.float32)
-        self._rests = np.empty_like(self._floors)
-        self._indices = np.empty((rows, side**2), np.intp)
-        self._neighbours = np.empty((4, rows, side**2), np.float32)
+    places += np.float32((side + 1) / 2)
+    np.clip(places, 0, side + 1, out=places)
+    floors = np.floor(places)
+    f, g = places - floors
+    x, y = floors
+    # exact: below 2²⁴ in each image
+    first = (width * y + x).astype(np.intp) + width**2 * np.arange(n)[:, None]
+    a, b, c, d = (pixels[offset:].take(first, mode="clip") for offset in (0, 1, width, width + 1))
 
-    def __call__(self, images: Floats, places: Floats, out: Floats) -> None:
-        """Write the values of the images at the places.
-
-        Parameters
-        ----------
-        images : (n, side * side), float32
-        places : (2, n, side * side), float32, x and y from the centre of an image; overwritten
-        out : (n, side * side), float32
-        """
-        n, width = len(images), self._width
-        self._padded[:n, 1:-2, 1:-2] = images.reshape(n, self._side, self._side)
-        floors, rests, indices = self._floors[:, :n], self._rests[:, :n], self._indices[:n]
-        np.add(places, np.float32((self._side + 1) / 2), places)
-        np.clip(places, 0, self._side + 1, places)
-        np.floor(places, floors)
-        fractions = np.subtract(places, floors, places)
-        np.subtract(1, fractions, rests)
-
-        columns, rows = floors
-        np.multiply(rows, width, rows)
-        np.add(rows, columns, rows)
-        indices[:] = rows  # exact: below 2²⁴
-        np.add(indices, self._starts[:n], indices)
-        pixels = self._padded.reshape(-1)
-        a, b, c, d = (
-            # the default mode would copy, to keep `out` unchanged if an index were out of range
-            pixels[offset:].take(indices, out=neighbour[:n], mode="clip")
-            for offset, neighbour in zip((0, 1, width, width + 1), self._neighbours, strict=True)
-        )
-
-        (f, g), (f_rest, g_rest) = fractions, rests
-        for left, right in ((a, b), (c, d)):
-            np.multiply(left, f_rest, left)
-            np.multiply(right, f, right)
-            np.add(left, right, left)
-        np.multiply(a, g_rest, a)
-        np.multiply(c, g, c)
-        np.add(a, c, out)
+    f_rest = 1 - f
+    values: Floats = (1 - g) * (f_rest * a + f * b) + g * (f_rest * c + f * d)
+    return values

@@ -1,90 +1,123 @@
-"""Softmax with cross-entropy."""
+"""Softmax and cross-entropy.
+
+z are logits (rows, classes). y are targets (rows, classes): each row sums to 1, and ``one_hot``
+makes them from labels.
+"""
 
 import numpy as np
 
-from network.arrays import Floats, FloatType, Labels, with_rows
+from network.arrays import Floats, FloatType, Labels
 
 
-def softmax(logits: Floats) -> Floats:
+def softmax(z: Floats) -> Floats:
     """p = exp(z - max z) / Σ exp(z - max z), row by row.
 
     The shift by the maximum cancels out, and keeps exp in range for all finite logits.
 
     Parameters
     ----------
-    logits : (rows, classes)
+    z : (rows, classes)
 
     Returns
     -------
     (rows, classes), each row summing to one
     """
-    powers: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
+    powers: Floats = np.exp(z - z.max(axis=1, keepdims=True))
     powers /= powers.sum(axis=1, keepdims=True)
     return powers
 
 
-def cross_entropy(logits: Floats, labels: Labels) -> Floats:
-    """-log softmax(z)[label] = log Σ exp(z - max z) - (z - max z)[label], in nats.
+def cross_entropy(z: Floats, y: Floats) -> Floats:
+    """-Σ y log softmax(z) = log Σ exp(z - max z) - Σ y (z - max z), in nats, row by row.
 
     It is computed from the logits, because a probability may round to zero, which has no logarithm.
 
     Parameters
     ----------
-    logits : (rows, classes)
-    labels : (rows,), in [0, classes)
+    z, y : (rows, classes)
 
     Returns
     -------
     (rows,)
+
+    Raises
+    ------
+    ValueError
+        if the shapes differ
     """
-    shifted: Floats = logits - np.max(logits, axis=1, keepdims=True)
-    log_sum: Floats = np.log(np.sum(np.exp(shifted), axis=1))
-    return log_sum - shifted[np.arange(len(labels)), labels]
+    _check_targets(z, y)
+    shifted: Floats = z - z.max(axis=1, keepdims=True)
+    loss: Floats = np.log(np.exp(shifted).sum(axis=1)) - (y * shifted).sum(axis=1)
+    return loss
 
 
 class SoftmaxCrossEntropy:
-    """L = the mean over the batch of -log softmax(z)[label].
+    """L = the mean over the rows of -Σ y log softmax(z)."""
 
-    Parameters
-    ----------
-    classes : number of classes
-    dtype : that of the logits
-    """
+    def value(self, z: Floats, y: Floats) -> float:
+        """Return L for z and y (rows, classes)."""
+        return float(cross_entropy(z, y).mean())
 
-    def __init__(self, classes: int, dtype: FloatType) -> None:
-        self._identity: Floats = np.eye(classes, dtype=dtype)
-        self._p: Floats = np.empty((0, classes), dtype)
-        self._y: Floats = np.empty((0, classes), dtype)
+    def gradient(self, z: Floats, y: Floats) -> Floats:
+        """dL/dz = (p - y) / rows, with p = softmax(z).
 
-    def gradient(self, logits: Floats, labels: Labels) -> Floats:
-        """Gradient of the mean cross-entropy with respect to the logits.
-
-        dL/dz = (p - y) / rows, with p = softmax(z) and y the labels as rows of the identity.
         Source: Bishop, "Pattern Recognition and Machine Learning", equation 4.109.
 
         Parameters
         ----------
-        logits : (rows, classes)
-        labels : (rows,), in [0, classes)
+        z, y : (rows, classes), at least one row
 
         Returns
         -------
-        (rows, classes), overwritten by the next call
-        """
-        if len(logits) != len(self._p):
-            self._resize(len(logits))
-        p, row = self._p, self._row
-        np.maximum.reduce(logits, axis=1, keepdims=True, out=row)
-        np.subtract(logits, row, p)
-        np.exp(p, p)
-        np.dot(p, self._rows, row)  # rows · Σ exp, so that p comes out divided by rows
-        np.divide(p, row, p)
-        # the default mode would copy, to keep `out` unchanged if an index were out of range
-        self._targets.take(labels, axis=0, out=self._y, mode="clip")
-        return np.subtract(p, self._y, p)
+        (rows, classes)
 
-    def _resize(self, rows: int) -> None:
-        classes, dtype = len(self._identity), self._identity.dtype
-        self._p, self._y = with_rows(self._p, rows), with_rows(self._y, rows)
-        self._row, self._rows = np.empty((rows, 1), dtype), np.full((classes, 1), rows, dtype)
-        self._targets = self._identity / rows  # y / rows, by label
+        Raises
+        ------
+        ValueError
+            if the shapes differ
+        """
+        _check_targets(z, y)
+        return (softmax(z) - y) / len(y)
+
+
+def one_hot(labels: Labels, classes: int, dtype: FloatType = np.float32) -> Floats:
+    """Return targets (rows, classes): in each row 1 at the label, and 0 elsewhere.
+
+    Parameters
+    ----------
+    labels : (rows,), whole numbers in [0, ``classes``)
+
+    Raises
+    ------
+    ValueError
+        if ``labels`` are not such numbers
+    """
+    check_labels(labels, classes)
+    identity: Floats = np.eye(classes, dtype=dtype)
+    return identity[labels]
+
+
+def check_labels(labels: Labels, classes: int) -> None:
+    """Raise ValueError if labels are not whole numbers (rows,) in [0, ``classes``)."""
+    if labels.ndim == 2:
+        raise ValueError(
+            f"labels: must have shape (n,), have {labels.shape};"
+            " if they are one-hot, pass labels.argmax(axis=1)"
+        )
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels: must be whole numbers of shape (n,), are {labels.dtype} of {labels.shape}"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"labels: must be in [0, {classes}), are in [{labels.min()}, {labels.max()}];"
+            " number the classes from 0, and set classes to their number"
+        )
+
+
+def _check_targets(z: Floats, y: Floats) -> None:
+    if z.shape != y.shape or z.ndim != 2 or not len(z):
+        raise ValueError(
+            f"targets: must have the shape of the logits, (rows, classes), {z.shape},"
+            f" have {y.shape}; make them with one_hot(labels, classes)"
+        )

@@ -6,7 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network.arrays import Floats, Labels
-from network.loss import cross_entropy
+from network.loss import cross_entropy, one_hot
+from network.model import Network
+from network.samples import Samples
+
+# activations of the widest layer in the scoring of a block: 4 MiB in float32. Smaller blocks call
+# NumPy more often, and each call may interrupt the thread that trains the next epoch.
+BLOCK_ACTIVATIONS = 2**20
+
+
+class Score(NamedTuple):
+    """Mean cross-entropy in nats and share of correct predictions, dropout off."""
+
+    loss: float
+    accuracy: float
 
 
 class ClassScore(NamedTuple):
@@ -39,8 +52,10 @@ class Evaluation:
 
     def add(self, logits: Floats, labels: Labels) -> None:
         """Add a batch: logits (rows, classes), and labels (rows,) in [0, classes)."""
-        self.confusion += confusion_matrix(labels, logits.argmax(axis=1), len(self.confusion))
-        self._loss_sum += float(cross_entropy(logits, labels).sum(dtype=np.float64))
+        classes = len(self.confusion)
+        targets = one_hot(labels, classes, logits.dtype.type)
+        self.confusion += confusion_matrix(labels, logits.argmax(axis=1), classes)
+        self._loss_sum += float(cross_entropy(logits, targets).sum(dtype=np.float64))
 
     @property
     def samples(self) -> int:
@@ -70,6 +85,16 @@ class Evaluation:
         return [ClassScore(float(p), float(r)) for p, r in zip(precision, recall, strict=True)]
 
 
+def score(network: Network, samples: Samples) -> Score:
+    """Return the loss and accuracy on at least one sample, computed block by block."""
+    evaluation = Evaluation(network.sizes[-1])
+    rows = max(1, BLOCK_ACTIVATIONS // max(network.sizes[1:]))
+    for start in range(0, len(samples.labels), rows):
+        block = slice(start, start + rows)
+        evaluation.add(network.logits(samples.images[block]), samples.labels[block])
+    return Score(evaluation.loss, evaluation.accuracy)
+
+
 def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray[np.intp]:
     """Count samples by actual class (rows) and predicted class (columns): (classes, classes)."""
     pairs = labels.astype(np.intp) * classes + predicted
@@ -97,7 +122,7 @@ def reliability(probabilities: Floats, labels: Labels, bins: int = 15) -> list[B
 
     Returns
     -------
-    the bins that hold samples, by ascending confidence
+    the bins that contain samples, by ascending confidence
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels

@@ -1,6 +1,6 @@
 """The network: its parameters, forward pass and backward pass."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,28 +12,41 @@ from network.layers import Dense, Dropout, Layer, ReLU
 
 
 class Network:
-    """A dense layer, then ReLU, dropout and another dense layer for each hidden layer.
+    """A dense layer, then an activation, dropout and another dense layer for each hidden layer.
+
+    All parameters are in one vector, and so is the gradient: an optimizer needs a few operations
+    for the whole network. The layers use views of both.
 
     Parameters
     ----------
     sizes : number of units of each layer from input to classes, such as [784, 64, 32, 10]
     dropout : a layer, or None, for each hidden layer; by default there is no dropout
+    activation : the layer after each hidden dense layer
     dtype : float32, or float64 to check gradients
 
     Attributes
     ----------
     sizes : as given
-    parameters, gradient : (n,), all weights and then all biases; the layers use views of them
+    parameters, gradient : (n,), all weights and then all biases
     weights, weights_gradient : (m,), the first elements of each, those of the weights
+
+    Raises
+    ------
+    ValueError
+        if the dtype is another
     """
 
     def __init__(
         self,
         sizes: Sequence[int],
         dropout: Sequence[Dropout | None] | None = None,
+        activation: Callable[[], Layer] = ReLU,
         dtype: FloatType = np.float32,
     ) -> None:
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype: must be float32 or float64, got {np.dtype(dtype)}")
         self.sizes = tuple(sizes)
+        self._activation = activation
         shapes = list(pairwise(sizes))
         weight_count = sum(fan_in * fan_out for fan_in, fan_out in shapes)
         self.parameters: Floats = np.zeros(weight_count + sum(sizes[1:]), dtype)
@@ -41,23 +54,16 @@ class Network:
         self.weights = self.parameters[:weight_count]
         self.weights_gradient = self.gradient[:weight_count]
 
-        self._dense = [
-            Dense(*arrays, *gradients)
-            for arrays, gradients in zip(
-                _views(self.parameters, shapes), _views(self.gradient, shapes), strict=True
-            )
-        ]
+        parameters, gradients = _views(self.parameters, shapes), _views(self.gradient, shapes)
+        self._dense = [Dense(*p, *g) for p, g in zip(parameters, gradients, strict=True)]
         self._layers: list[Layer] = [self._dense[0]]
-        for layer, drop in zip(self._dense[1:], dropout or [None] * len(shapes[1:]), strict=True):
-            relu = ReLU(len(layer.weights), dtype)
-            self._layers += [relu, drop, layer] if drop else [relu, layer]
-        self._last_to_second = self._layers[:0:-1]
+        for drop, dense in zip(dropout or [None] * len(shapes[1:]), self._dense[1:], strict=True):
+            self._layers += [activation(), *([drop] if drop else []), dense]
 
     def initialize(self, generator: np.random.Generator) -> None:
         """W ~ N(0, 2 / fan_in), b = 0.
 
-        The numbers are drawn as float64 and rounded: a float32 network starts with the rounded
-        weights of a float64 one.
+        The numbers are drawn as float64 and rounded to the dtype of the network.
         Source: He et al., "Delving Deep into Rectifiers", ICCV 2015, equation 10.
 
         Parameters
@@ -65,14 +71,12 @@ class Network:
         generator : used for the weights alone
         """
         for layer in self._dense:
-            deviation = np.sqrt(2 / len(layer.weights))
-            layer.weights[:] = generator.normal(0, deviation, layer.weights.shape)
-            layer.bias[:] = 0
+            fan_in = len(layer.W)
+            layer.W[:] = generator.normal(0, np.sqrt(2 / fan_in), layer.W.shape)
+            layer.b[:] = 0
 
     def forward(self, x: NDArray[Any]) -> Floats:
         """Return the logits (rows, classes) of x (rows, inputs) in training, dropout on.
-
-        The next call overwrites the array; ``logits`` does not.
 
         Raises
         ------
@@ -84,19 +88,19 @@ class Network:
             x = layer.forward(x)
         return x
 
-    def backward(self, gradient: Floats) -> None:
-        """Fill ``self.gradient`` from dL/dlogits (rows, classes): the chain rule, layer by layer.
+    def backward(self, g: Floats) -> None:
+        """Fill ``gradient`` from g = dL/dlogits (rows, classes): the chain rule, layer by layer.
 
         The gradient with respect to the data is not needed, so the first layer has no dL/dx.
         """
-        for layer in self._last_to_second:
-            gradient = layer.backward(gradient)
-        self._dense[0].differentiate(gradient)
+        for layer in self._layers[:0:-1]:
+            g = layer.backward(g)
+        self._dense[0].differentiate(g)
 
     def logits(self, x: NDArray[Any]) -> Floats:
         """Return the logits (rows, classes) of x (rows, inputs) in evaluation, dropout off.
 
-        The array is a new one, and the state that ``backward`` uses is unchanged.
+        It leaves the state that ``backward`` uses unchanged.
 
         Raises
         ------
@@ -108,12 +112,37 @@ class Network:
             x = layer.infer(x)
         return x
 
+    def outputs(self, x: NDArray[Any]) -> list[Floats]:
+        """Return the output (rows, units) of each layer in evaluation; the last are the logits."""
+        x = self._converted(x)
+        return [x := layer.infer(x) for layer in self._layers]
+
+    def predict(self, x: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the most probable label (rows,) of each row of x (rows, inputs).
+
+        Raises
+        ------
+        ValueError
+            if x is not of finite real numbers, or not of this shape
+        """
+        if not np.isfinite(self._converted(x)).all():
+            raise ValueError("x: must be finite, contains NaN or infinity; replace those values")
+        return self.logits(x).argmax(axis=1)
+
     def state_dict(self) -> dict[str, Floats]:
         """Return views of the parameters: W1 (in, out), b1 (out,), W2, b2 and so on."""
         return {
             name: array
             for number, layer in enumerate(self._dense, start=1)
-            for name, array in ((f"W{number}", layer.weights), (f"b{number}", layer.bias))
+            for name, array in ((f"W{number}", layer.W), (f"b{number}", layer.b))
+        }
+
+    def gradients(self) -> dict[str, Floats]:
+        """Return views of the gradient of the last ``backward``, named as in ``state_dict``."""
+        return {
+            name: array
+            for number, layer in enumerate(self._dense, start=1)
+            for name, array in ((f"W{number}", layer.dW), (f"b{number}", layer.db))
         }
 
     @classmethod
@@ -126,39 +155,46 @@ class Network:
             if a name is missing or unknown, if the shapes do not fit together, or if a value is not
             a finite float32 number
         """
-        weights = [
-            arrays[f"W{number}"]
-            for number in range(1, 1 + len(arrays) // 2)
-            if f"W{number}" in arrays
-        ]
+        names = (f"W{number}" for number in range(1, 1 + len(arrays)))
+        weights = [arrays[name] for name in names if name in arrays]
         shapes = [array.shape for array in weights]
         if not shapes or any(len(shape) != 2 or 0 in shape for shape in shapes):
-            raise ValueError("must hold W1, b1, W2, b2 and so on, each W a matrix")
+            raise ValueError("must contain W1, b1, W2, b2 and so on, each W a matrix")
         network = cls([shapes[0][0], *(fan_out for _, fan_out in shapes)])
         own = network.state_dict()
         if sorted(arrays) != sorted(own):
-            raise ValueError(f"must hold {', '.join(own)}, holds {', '.join(arrays)}")
+            raise ValueError(f"must contain {', '.join(own)}, contains {', '.join(arrays)}")
         for name, view in own.items():
             if arrays[name].shape != view.shape:
                 raise ValueError(f"{name} must have shape {view.shape}, has {arrays[name].shape}")
             if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():
-                raise ValueError(f"{name} must hold finite float32 numbers")
+                raise ValueError(f"{name} must contain finite float32 numbers")
             view[:] = arrays[name]
         return network
+
+    def copy(self) -> "Network":
+        """Return a network with the same parameters, in arrays of its own, without dropout."""
+        other = Network(self.sizes, None, self._activation, self.parameters.dtype.type)
+        other.parameters[:] = self.parameters
+        return other
+
+    def __repr__(self) -> str:
+        sizes = " → ".join(map(str, self.sizes))
+        return f"Network({sizes}, {len(self.parameters):,} parameters)"
 
     def _converted(self, x: NDArray[Any]) -> Floats:
         """Check x, and return it in the parameters' dtype."""
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.sizes[0] or x.dtype.kind not in "fiub":
             raise ValueError(
-                f"x must be real numbers of shape (rows, {self.sizes[0]}),"
+                f"x: must be real numbers of shape (rows, {self.sizes[0]}),"
                 f" is {x.dtype} of shape {x.shape}"
             )
         return np.asarray(x, self.parameters.dtype)
 
 
 def _views(vector: Floats, shapes: list[tuple[int, int]]) -> list[tuple[Floats, Floats]]:
-    """Return views (weights, bias) of each layer in a flat vector: all weights, then all biases."""
+    """Return views (W, b) of each layer in a flat vector: all weights, then all biases."""
     lengths = [fan_in * fan_out for fan_in, fan_out in shapes] + [out for _, out in shapes]
     pieces = np.split(vector, np.cumsum(lengths)[:-1])
     weights, biases = pieces[: len(shapes)], pieces[len(shapes) :]

@@ -1,224 +1,143 @@
-"""Optimizers: each updates a network's flat parameter vector in place, by its flat gradient.
+"""Optimizers: each changes a network's parameters by the gradient of the loss.
 
-θ are the parameters, W the weights among them, g the gradient of the loss, η the learning rate. A
-step is a few operations on whole vectors, and may overwrite the network's gradient. Weight decay is
-a separate object, applied at the start of each step: see ``network.decay``. A large network is
-updated slice by slice: see ``Sliced``.
+θ are the parameters, W the weights among them, g the gradient of the loss, η the learning rate, and
+λ/2 Σ W² the L2 penalty, over every weight and no bias.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Literal, Protocol, assert_never, get_args
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
-from network.arrays import Floats, Vectors
-from network.decay import CoupledDecay, Decay, DecoupledDecay
+from network.arrays import Floats
+from network.model import Network
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
-OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
-
-SLICE = 2**16  # elements: 256 KiB in float32
-SLICES_PER_THREAD = 8  # at least: for fewer, a second thread costs more time than it saves
 
 
-class Optimizer(Protocol):
-    """An update rule with its state."""
-
-    def step(self, learning_rate: float) -> None:
-        """Update the parameters by the gradient of the last ``Network.backward``."""
-
-
-def create_optimizer(
-    name: OptimizerName,
-    network: Vectors,
-    strength: float,
-    *,
-    momentum: float = 0.9,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    epsilon: float = 1e-8,
-    threads: int = 1,
-) -> Optimizer:
-    """Return an optimizer by its name.
-
-    SGD has no state that the penalty's gradient could enter, so its two forms of decay are the
-    same (Loshchilov & Hutter 2019, proposition 1), and the decoupled one saves a pass over memory.
+class Optimizer:
+    """An update rule, with the vectors that it keeps from step to step.
 
     Parameters
     ----------
-    name : one of ``OPTIMIZERS``
-    network : its parameters are updated in place
-    strength : λ of the L2 penalty λ/2 Σ W²
-    momentum : of ``momentum`` and ``nesterov``, in [0, 1)
-    beta1, beta2, epsilon : of ``adam`` and ``adamw``
-    threads : number of threads that share the slices of a large network; the result is the same
-        for every number
+    network : its parameters are changed in place, and its gradient is overwritten
+    decay : λ; weight_decay / batch_size in this project's convention
+    momentum : used by ``Momentum`` and ``Nesterov``, in [0, 1)
+    beta1, beta2, epsilon : used by ``Adam`` and ``AdamW``
     """
 
-    def create(vectors: Vectors) -> Optimizer:
-        match name:
-            case "sgd":
-                return SGD(vectors, DecoupledDecay(vectors, strength))
-            case "momentum":
-                return Momentum(vectors, CoupledDecay(vectors, strength), momentum)
-            case "nesterov":
-                return Nesterov(vectors, CoupledDecay(vectors, strength), momentum)
-            case "adam":
-                return Adam(vectors, CoupledDecay(vectors, strength), beta1, beta2, epsilon)
-            case "adamw":
-                return Adam(vectors, DecoupledDecay(vectors, strength), beta1, beta2, epsilon)
-            case _:
-                assert_never(name)
-
-    small = len(network.parameters) <= SLICE
-    return create(network) if small else Sliced(network, create, threads)
-
-
-@dataclass
-class Slice:
-    """The same elements of each of a network's vectors."""
-
-    parameters: Floats
-    gradient: Floats
-    weights: Floats
-    weights_gradient: Floats
-
-
-class Sliced:
-    """An optimizer for each slice of a network's vectors.
-
-    A step is several elementwise operations. On vectors larger than the processor's cache, each
-    operation reads them from memory again; a slice stays in the cache until the last operation. The
-    slices are independent of each other, so that neither their size nor the number of threads
-    changes a byte.
-
-    Parameters
-    ----------
-    network : its vectors are cut into slices of ``SLICE`` elements
-    create : returns the optimizer of a slice
-    threads : number of threads that share the slices, the caller's included; fewer are used for
-        few slices
-    """
+    kept = 0  # number of vectors kept, each as long as θ
+    PART = 2**16  # elements: the vectors of a wide network are updated part by part, in the cache
 
     def __init__(
-        self, network: Vectors, create: Callable[[Vectors], Optimizer], threads: int
+        self,
+        network: Network,
+        decay: float = 0.0,
+        *,
+        momentum: float = 0.9,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
     ) -> None:
-        parts = [slice(start, start + SLICE) for start in range(0, len(network.parameters), SLICE)]
-        optimizers = [
-            create(
-                Slice(
-                    network.parameters[part],
-                    network.gradient[part],
-                    network.weights[part],
-                    network.weights_gradient[part],
-                )
-            )
-            for part in parts
+        self.decay, self.momentum = decay, momentum
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.steps = 0
+        vectors = [network.parameters, network.gradient, network.weights, network.weights_gradient]
+        vectors += [np.zeros_like(network.parameters) for _ in range(self.kept)]
+        self._parts = [
+            [vector[start : start + self.PART] for vector in vectors]
+            for start in range(0, len(network.parameters), self.PART)
         ]
-        threads = max(1, min(threads, len(optimizers) // SLICES_PER_THREAD))
-        self._own, *self._others = (optimizers[first::threads] for first in range(threads))
-        self._workers = ThreadPoolExecutor(threads)
 
     def step(self, learning_rate: float) -> None:
-        """Take the step of each slice."""
+        """Change the parameters by the gradient of the last ``Network.backward``."""
+        self.steps += 1
+        for theta, g, weights, weights_gradient, *kept in self._parts:
+            self.penalize(weights, weights_gradient, learning_rate)
+            self.update(theta, g, learning_rate, *kept)
 
-        def take(optimizers: Sequence[Optimizer]) -> None:
-            for optimizer in optimizers:
-                optimizer.step(learning_rate)
+    def penalize(self, weights: Floats, weights_gradient: Floats, learning_rate: float) -> None:
+        """dL/dW ← dL/dW + λ W, the gradient of loss and penalty."""
+        weights_gradient += self.decay * weights
 
-        others = [self._workers.submit(take, each) for each in self._others]
-        take(self._own)
-        for each in others:
-            each.result()
+    update: Callable[..., None]  # changes θ in place, given θ, g, η and the vectors kept
 
 
-class SGD:
+class SGD(Optimizer):
     """θ ← θ - η g."""
 
-    def __init__(self, vectors: Vectors, decay: Decay) -> None:
-        self._parameters, self._gradient = vectors.parameters, vectors.gradient
-        self._decay = decay
-
-    def step(self, learning_rate: float) -> None:
+    def update(self, theta: Floats, g: Floats, learning_rate: float) -> None:
         """θ ← θ - η g."""
-        self._decay.apply(learning_rate)
-        np.multiply(self._gradient, learning_rate, self._gradient)
-        np.subtract(self._parameters, self._gradient, self._parameters)
+        g *= learning_rate
+        theta -= g
 
 
-class Momentum:
+class Momentum(Optimizer):
     """v ← μ v + g, then θ ← θ - η v.
 
     Source: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
     """
 
-    def __init__(self, vectors: Vectors, decay: Decay, momentum: float) -> None:
-        self._parameters, self._gradient = vectors.parameters, vectors.gradient
-        self._decay = decay
-        self._momentum = momentum
-        self._velocity = np.zeros_like(self._parameters)
+    kept = 1
 
-    def step(self, learning_rate: float) -> None:
+    def update(self, theta: Floats, g: Floats, learning_rate: float, v: Floats) -> None:
         """v ← μ v + g, then θ ← θ - η v."""
-        self._decay.apply(learning_rate)
-        np.multiply(self._velocity, self._momentum, self._velocity)
-        np.add(self._velocity, self._gradient, self._velocity)
-        np.subtract(self._parameters, learning_rate * self._direction(), self._parameters)
-
-    def _direction(self) -> Floats:
-        return self._velocity
+        v *= self.momentum
+        v += g
+        theta -= learning_rate * v
 
 
-class Nesterov(Momentum):
+class Nesterov(Optimizer):
     """v ← μ v + g, then θ ← θ - η (g + μ v).
 
     Source: Sutskever et al., "On the importance of initialization and momentum in deep learning",
     ICML 2013, with θ the point at which the gradient is taken.
     """
 
-    def _direction(self) -> Floats:
-        """g + μ v."""
-        return self._gradient + self._momentum * self._velocity
+    kept = 1
+
+    def update(self, theta: Floats, g: Floats, learning_rate: float, v: Floats) -> None:
+        """v ← μ v + g, then θ ← θ - η (g + μ v)."""
+        v *= self.momentum
+        v += g
+        theta -= learning_rate * (g + self.momentum * v)
 
 
-class Adam:
-    """θ ← θ - η m̂ / (√v̂ + ε), with m and v the running means of g and of its square.
+class Adam(Optimizer):
+    """θ ← θ - η m̂ / (√v̂ + ε), with m and v the running means of g and of g².
 
     m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ) at step t.
-    The vectors kept are m / (1 - β₁) and v / (1 - β₂), and the constants are combined into two
-    numbers per step: fewer passes over memory, the same θ.
-    Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1. With
-    a decoupled decay it is AdamW: Loshchilov & Hutter, ICLR 2019, algorithm 2.
+    Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
     """
 
-    def __init__(
-        self, vectors: Vectors, decay: Decay, beta1: float, beta2: float, epsilon: float
-    ) -> None:
-        self._parameters, self._gradient = vectors.parameters, vectors.gradient
-        self._decay = decay
-        self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
-        self._first = np.zeros_like(self._parameters)
-        self._second = np.zeros_like(self._parameters)
-        self._steps = 0
+    kept = 2
 
-    def step(self, learning_rate: float) -> None:
-        """Update m and v, then θ."""
-        self._decay.apply(learning_rate)
-        first, second, scratch = self._first, self._second, self._gradient
-        self._steps += 1
-        first_scale = (1 - self._beta1) / (1 - self._beta1**self._steps)
-        second_scale = ((1 - self._beta2) / (1 - self._beta2**self._steps)) ** 0.5
+    def update(self, theta: Floats, g: Floats, learning_rate: float, m: Floats, v: Floats) -> None:
+        """Update m and v, then θ ← θ - η m̂ / (√v̂ + ε)."""
+        m *= self.beta1
+        m += (1 - self.beta1) * g
+        v *= self.beta2
+        v += (1 - self.beta2) * g**2
+        m_hat_scale = 1 / (1 - self.beta1**self.steps)
+        v_hat = v / (1 - self.beta2**self.steps)
+        theta -= learning_rate * m_hat_scale * m / (np.sqrt(v_hat) + self.epsilon)
 
-        np.multiply(first, self._beta1, first)
-        np.add(first, self._gradient, first)
-        np.multiply(second, self._beta2, second)
-        np.square(self._gradient, scratch)
-        np.add(second, scratch, second)
 
-        np.sqrt(second, scratch)
-        np.add(scratch, self._epsilon / second_scale, scratch)
-        np.divide(first, scratch, scratch)
-        np.multiply(scratch, learning_rate * first_scale / second_scale, scratch)
-        np.subtract(self._parameters, scratch, self._parameters)
+class AdamW(Adam):
+    """Adam with a decoupled decay: the penalty's gradient does not enter m and v.
+
+    Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
+    """
+
+    def penalize(self, weights: Floats, _: Floats, learning_rate: float) -> None:
+        """W ← W - η λ W."""
+        weights -= learning_rate * self.decay * weights
+
+
+OPTIMIZERS: dict[OptimizerName, type[Optimizer]] = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adam": Adam,
+    "adamw": AdamW,
+}

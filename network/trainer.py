@@ -1,24 +1,29 @@
-"""Training from plain values: they become a network, an optimizer, batches and a schedule."""
+"""A trainer: plain values become a network, an optimizer, batches and a schedule."""
 
 import math
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import takewhile
 from threading import Event
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from network.arrays import Labels
+from network.arrays import Floats, Labels
 from network.batches import ShuffledBatches
 from network.deformation import Deformation
-from network.ensemble import Ensemble
+from network.epochs import train
 from network.layers import Dropout
+from network.limits import check, check_choice
+from network.loss import SoftmaxCrossEntropy, one_hot
+from network.metrics import Score, score
 from network.model import Network
-from network.optimizer import OPTIMIZERS, Optimizer, OptimizerName, create_optimizer
+from network.optimizer import OPTIMIZERS, OptimizerName
+from network.samples import checked
 from network.schedule import SHAPES, Schedule, ScheduleName
-from network.training import Samples, Score, score, train_epoch
+from network.threads import ahead
+
+Keep = Literal["last", "best"]
+SAMPLE = 1000  # training images that show whether units are dead
 
 
 class Epoch(NamedTuple):
@@ -29,25 +34,14 @@ class Epoch(NamedTuple):
 
 
 class DivergenceError(ArithmeticError):
-    """The loss is no longer a finite number."""
-
-    def __init__(self, epoch: int, loss: float) -> None:
-        super().__init__(f"epoch {epoch}: the loss is {loss}")
-
-
-class Member(NamedTuple):
-    """A network of an ensemble, with the optimizer and the batches that train it."""
-
-    network: Network
-    optimizer: Optimizer
-    batches: ShuffledBatches
+    """Training has failed: the loss is not finite, or a layer is dead. Lower the learning rate."""
 
 
 class Trainer:
-    """A network, or several that are averaged, with batches, optimizer and learning rate schedule.
+    """A network with its batches, optimizer and learning rate schedule.
 
-    Initial weights, shuffle, deformation and each layer's dropout have separate random streams for
-    each member, spawned from ``seed``.
+    Initial weights, shuffle, deformation and each layer's dropout have separate random streams,
+    spawned from ``seed``.
 
     Parameters
     ----------
@@ -55,10 +49,8 @@ class Trainer:
         any integer dtype, in [0, ``classes``)
     classes : number of classes
     hidden : number of units of each hidden layer
-    members : number of networks, trained independently of each other on all training samples, each
-        in a thread of its own; see ``network.ensemble.Ensemble``
     dropout : share of units dropped in training, in [0, 1): one number, or one per hidden layer
-    optimizer, momentum, beta1, beta2, epsilon : see ``network.optimizer.create_optimizer``
+    optimizer, momentum, beta1, beta2, epsilon : see ``network.optimizer``
     learning_rate : highest learning rate of the schedule
     batch_size : at most the number of training samples
     epochs : passes over the training samples
@@ -69,15 +61,13 @@ class Trainer:
         is drawn in each epoch; see ``network.deformation.Deformation``
     keep : keep the parameters of the "last" epoch, or of the "best", that with the lowest
         validation loss
-    threads : number of threads that update the parameters of each wide network; threadpoolctl sets
-        the number for the matrix products
     seed : of all random streams
 
     Raises
     ------
     ValueError
         if an array or a setting is wrong, or they do not fit together; the message begins with the
-        name
+        name. ``network.limits`` has the limits.
 
     Attributes
     ----------
@@ -89,8 +79,10 @@ class Trainer:
     >>> trainer = Trainer((images, labels), classes=10, epochs=5)
     >>> for epoch in trainer.run():
     ...     print(epoch.number, epoch.scores["train"].accuracy)
-    >>> trainer.network.logits(images).argmax(axis=1)
+    >>> trainer.network.predict(images)
     """
+
+    kept: Epoch
 
     def __init__(
         self,
@@ -99,7 +91,6 @@ class Trainer:
         *,
         classes: int,
         hidden: Sequence[int] = (64, 32),
-        members: int = 1,
         dropout: float | Sequence[float] = 0.0,
         optimizer: OptimizerName = "sgd",
         learning_rate: float = 0.006,
@@ -112,60 +103,14 @@ class Trainer:
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
-        keep: Literal["last", "best"] = "last",
+        keep: Keep = "last",
         rotation: float = 0.0,
         scale: float = 0.0,
         shear: float = 0.0,
         shift: float = 0.0,
         elastic: float = 0.0,
-        threads: int = 1,
         seed: int = 0,
     ) -> None:
-        splits = {"train": train, "validation": validation} if validation else {"train": train}
-        self._splits = {name: _samples(name, *split, classes) for name, split in splits.items()}
-        images, labels = self._splits["train"]
-        features = images.shape[1]
-        for name, split in self._splits.items():
-            if split.images.shape[1] != features:
-                raise ValueError(
-                    f"{name}: images must have {features} features as those of train,"
-                    f" have {split.images.shape[1]}"
-                )
-        if keep == "best" and not ("validation" in splits and len(self._splits["validation"][1])):
-            raise ValueError("keep: 'best' needs validation images")
-        rates = [dropout] * len(hidden) if isinstance(dropout, float | int) else list(dropout)
-        optimizers, schedules = ", ".join(OPTIMIZERS), ", ".join(SHAPES)
-        share, positive = "in [0, 1)", "a finite number above 0"
-        batch_sizes = f"from 1 to the number of training images ({len(labels)})"
-        for name, value, valid, rule in (
-            ("hidden", hidden, all(units >= 1 for units in hidden), "at least 1 each"),
-            ("members", members, members >= 1, "at least 1"),
-            ("dropout", dropout, all(0 <= rate < 1 for rate in rates), share),
-            ("optimizer", optimizer, optimizer in OPTIMIZERS, f"one of {optimizers}"),
-            ("learning_rate", learning_rate, 0 < learning_rate < math.inf, positive),
-            ("batch_size", batch_size, 1 <= batch_size <= len(labels), batch_sizes),
-            ("epochs", epochs, epochs >= 1, "at least 1"),
-            ("weight_decay", weight_decay, 0 <= weight_decay < math.inf, "a finite number from 0"),
-            ("schedule", schedule, schedule in SHAPES, f"one of {schedules}"),
-            ("warmup", warmup, 0 <= warmup <= epochs, f"from 0 to the number of epochs ({epochs})"),
-            ("momentum", momentum, 0 <= momentum < 1, share),
-            ("beta1", beta1, 0 <= beta1 < 1, share),
-            ("beta2", beta2, 0 <= beta2 < 1, share),
-            ("epsilon", epsilon, 0 < epsilon < math.inf, positive),
-            ("rotation", rotation, 0 <= rotation <= 180, "from 0 to 180 degrees"),
-            ("scale", scale, 0 <= scale <= 2, "from 0 to 2"),
-            ("shear", shear, 0 <= shear <= 2, "from 0 to 2"),
-            ("shift", shift, 0 <= shift <= 100, "from 0 to 100 pixels"),
-            ("elastic", elastic, 0 <= elastic <= 100, "from 0 to 100 pixels"),
-            ("keep", keep, keep in {"last", "best"}, "last or best"),
-        ):
-            if not valid:
-                raise ValueError(f"{name}: must be {rule}, got {value}")
-        if len(rates) != len(hidden):
-            raise ValueError(
-                f"dropout: needs one rate per hidden layer ({len(hidden)}), got {len(rates)}"
-            )
-
         limits = {
             "rotation": rotation,
             "scale": scale,
@@ -173,119 +118,148 @@ class Trainer:
             "shift": shift,
             "elastic": elastic,
         }
+        constants = {"momentum": momentum, "beta1": beta1, "beta2": beta2, "epsilon": epsilon}
+        numbers = {
+            "learning_rate": learning_rate,
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "weight_decay": weight_decay,
+            "warmup": warmup,
+            "seed": seed,
+        }
+        for name, value in (numbers | limits | constants).items():
+            check(name, value)
+        rates = list(dropout) if isinstance(dropout, Sequence) else [dropout] * len(hidden)
+        for name, values in (("hidden", hidden), ("dropout", rates)):
+            for value in values:
+                check(name, value)
+        if len(rates) != len(hidden):
+            raise ValueError(
+                f"dropout: needs one rate per hidden layer ({len(hidden)}), got {len(rates)}"
+            )
+        check_choice("optimizer", optimizer, tuple(OPTIMIZERS))
+        check_choice("schedule", schedule, tuple(SHAPES))
+        check_choice("keep", keep, get_args(Keep))
+        if warmup > epochs:
+            raise ValueError(f"warmup: must be at most epochs ({epochs}), got {warmup}")
 
-        root = np.random.SeedSequence(seed)
-        self._members = []
-        for _ in range(members):
-            weights, shuffle, masks, deformations = root.spawn(4)
-            drops = [
-                Dropout(units, rate, np.random.default_rng(stream)) if rate else None
-                for units, rate, stream in zip(hidden, rates, masks.spawn(len(rates)), strict=True)
-            ]
-            network = Network([features, *hidden, classes], drops)
-            network.initialize(np.random.default_rng(weights))
-            update_rule = create_optimizer(
-                optimizer,
-                network,
-                weight_decay / batch_size,
-                momentum=momentum,
-                beta1=beta1,
-                beta2=beta2,
-                epsilon=epsilon,
-                threads=threads,
+        splits = {"train": train, "validation": validation} if validation else {"train": train}
+        self._splits = {}
+        for name, (images, labels) in splits.items():
+            try:
+                self._splits[name] = checked(images, labels, classes)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        samples = self._splits["train"]
+        features = samples.images.shape[1]
+        for name, split in self._splits.items():
+            if split.images.shape[1] != features:
+                raise ValueError(
+                    f"{name}: images must have {features} features as those of train,"
+                    f" have {split.images.shape[1]}"
+                )
+        if not len(samples.labels):
+            raise ValueError("train: must contain at least one image")
+        if batch_size > len(samples.labels):
+            raise ValueError(
+                f"batch_size: must be at most the number of training images"
+                f" ({len(samples.labels)}), got {batch_size}"
             )
-            deformation = None
-            if any(limits.values()):
-                deformation = Deformation(features, np.random.default_rng(deformations), **limits)
-            batches = ShuffledBatches(
-                images, labels, batch_size, np.random.default_rng(shuffle), deformation
-            )
-            self._members.append(Member(network, update_rule, batches))
-        self._ensemble = Ensemble([each.network for each in self._members])
-        steps = len(self._members[0].batches)
+        if keep == "best" and not ("validation" in splits and len(self._splits["validation"][1])):
+            raise ValueError("keep: 'best' needs validation images")
+
+        weights, shuffle, masks, deformations = np.random.SeedSequence(seed).spawn(4)
+        drops = [
+            Dropout(rate, np.random.default_rng(stream)) if rate else None
+            for rate, stream in zip(rates, masks.spawn(len(rates)), strict=True)
+        ]
+        self.network = Network([features, *hidden, classes], drops)
+        self.network.initialize(np.random.default_rng(weights))
+        self._optimizer = OPTIMIZERS[optimizer](
+            self.network, weight_decay / batch_size, **constants
+        )
+        self._batches = ShuffledBatches(
+            samples.images,
+            one_hot(samples.labels, classes),
+            batch_size,
+            np.random.default_rng(shuffle),
+            Deformation(features, **limits) if any(limits.values()) else None,
+            deformations,
+        )
+        steps = len(self._batches)
         self._schedule = Schedule(
             SHAPES[schedule], learning_rate, epochs * steps, round(warmup * steps)
         )
         self._epochs = epochs
         self._keep_best = keep == "best"
-
-    @property
-    def network(self) -> Network:
-        """Return the network; several members are merged into a new one at each access."""
-        return self._ensemble.merge()
+        self._ran = False
 
     def run(self) -> Generator[Epoch, None, None]:
         """Train, and yield each epoch when it is scored.
 
-        For each member, a worker thread trains the next epoch while this thread scores a copy of
-        the parameters of the last one: NumPy releases the GIL, so they run in parallel. If the
-        iteration ends early, the workers stop before their next batch.
+        ``network.epochs.train`` trains the next epoch on a second thread while this thread scores a
+        copy of the network as it was after the last one.
 
         Raises
         ------
         DivergenceError
-            after the first epoch whose loss is not a finite number
+            after the first epoch whose loss is not a finite number, or with a dead layer
+        RuntimeError
+            if it was called before
         """
-        ended, kept = self._ensemble.copy(), self._ensemble.copy()
-        lowest = math.inf
+        if self._ran:
+            raise RuntimeError("run: has trained this network already; make a new Trainer")
+        self._ran = True
         stop = Event()
-        workers = ThreadPoolExecutor(len(self._members))
-
-        def start(number: int) -> list[Future[None]]:
-            return [workers.submit(self._train_epoch, each, number, stop) for each in self._members]
-
+        networks = ahead(
+            train(
+                self.network,
+                SoftmaxCrossEntropy(),
+                self._optimizer,
+                self._batches,
+                self._schedule,
+                self._epochs,
+                stop,
+            ),
+            stop,
+        )
+        kept, lowest = self.network.copy(), math.inf
         try:
-            training = start(1)
-            for number in range(1, self._epochs + 1):
-                for each in training:
-                    each.result()
-                ended.assign(self._ensemble)
-                if number < self._epochs:
-                    training = start(number + 1)
-                epoch = Epoch(number, self._score(number, ended))
+            for number, network in enumerate(networks, start=1):
+                epoch = Epoch(number, self._score(number, network))
                 if not self._keep_best or epoch.scores["validation"].loss < lowest:
-                    self.kept = epoch
-                    ended, kept = kept, ended
+                    self.kept, kept = epoch, network
                     if self._keep_best:
                         lowest = epoch.scores["validation"].loss
                 yield epoch
         finally:
-            stop.set()
-            workers.shutdown()
-            self._ensemble.assign(kept)
+            networks.close()
+            self.network.parameters[:] = kept.parameters
 
-    def _train_epoch(self, member: Member, number: int, stop: Event) -> None:
-        batches = takewhile(lambda _: not stop.is_set(), member.batches)
-        first_step = (number - 1) * len(member.batches)
-        train_epoch(member.network, member.optimizer, batches, self._schedule, first_step)
-
-    def _score(self, number: int, ensemble: Ensemble) -> dict[str, Score]:
+    def _score(self, number: int, network: Network) -> dict[str, Score]:
         scores = {
-            name: score(ensemble, samples)
+            name: score(network, samples)
             for name, samples in self._splits.items()
             if len(samples.labels)
         }
         for each in scores.values():
             if not math.isfinite(each.loss):
-                raise DivergenceError(number, each.loss)
+                raise DivergenceError(f"epoch {number}: the loss is {each.loss}")
+        if layer := dead_layer(network, self._splits["train"].images):
+            raise DivergenceError(f"epoch {number}: all units of hidden layer {layer} are 0")
         return scores
 
 
-def _samples(name: str, images: NDArray[Any], labels: Labels, classes: int) -> Samples:
-    """Check images (n, features) and labels (n,), and convert the images to float32."""
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.ndim != 2 or images.shape[1] == 0 or images.dtype.kind not in "fiub":
-        raise ValueError(
-            f"{name}: images must be real numbers of shape (n, features),"
-            f" are {images.dtype} of shape {images.shape}"
-        )
-    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name}: labels must be whole numbers of shape {images.shape[:1]},"
-            f" are {labels.dtype} of shape {labels.shape}"
-        )
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(
-            f"{name}: labels must be in [0, {classes}), are in [{labels.min()}, {labels.max()}]"
-        )
-    return Samples(np.asarray(images, np.float32), labels)
+def dead_layer(network: Network, images: Floats) -> int | None:
+    """Return the number of the first hidden layer, from 1, whose units are 0 for every image.
+
+    Its gradient is then 0 as well, so that it stays as it is.
+    """
+    layers = len(network.sizes) - 2
+    dead = set(range(1, 1 + layers))
+    for start in range(0, len(images), SAMPLE):
+        outputs = network.outputs(images[start : start + SAMPLE])
+        dead = {number for number in dead if not outputs[2 * number - 1].any()}
+        if not dead:
+            break
+    return min(dead, default=None)

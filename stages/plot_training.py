@@ -28,11 +28,11 @@ def main() -> None:
     draw_weights(load_network().state_dict()["W1"])
 
     images, labels = load_split("train")
-    choice, deformation = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+    choice, numbers = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     chosen = choice.choice(len(labels), IMAGES)
-    deform = Deformation(images.shape[1], deformation, **limits)
+    deform = Deformation(images.shape[1], **limits)
     epochs = EPOCHS if any(limits.values()) else 0
-    grid = np.stack([images[chosen], *(deform(images[chosen]) for _ in range(epochs))])
+    grid = np.stack([images[chosen], *(deform(images[chosen], numbers) for _ in range(epochs))])
     classes = load_dataset().classes
     draw_augmented(grid, [classes[label] for label in labels[chosen]])
 

@@ -12,7 +12,7 @@ from stages.shared.files import (
     write_npz,
     write_table,
 )
-from stages.shared.paths import HISTORY, PARAMETERS, TRAIN_METRICS, WEIGHTS
+from stages.shared.paths import HISTORY, PARAMETERS, PROCESSED, TRAIN_METRICS, WEIGHTS
 from stages.shared.running import run
 from stages.shared.settings import Augment, Model, Train, load
 
@@ -30,11 +30,12 @@ def main() -> None:
     classes = len(load_dataset().classes)
     train, validation = load_split("train"), load_split("validation")
 
-    options = model.model_dump() | augment.model_dump() | settings.model_dump()
+    options = model.model_dump() | augment.model_dump()
+    options |= settings.model_dump(exclude={"threads"})
     try:
         trainer = Trainer(train, validation, classes=classes, **options)
     except ValueError as error:
-        raise StageError(f"{PARAMETERS}: {section_of(error)}.{error}") from None
+        raise StageError(f"{place_of(error)}{error}") from None
     warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, before a DivergenceError
     try:
         with threadpool_limits(settings.threads):
@@ -53,12 +54,13 @@ def main() -> None:
     write_json(TRAIN_METRICS, {**scores, **kept})
 
 
-def section_of(error: ValueError) -> str:
-    """Return the section of the setting with whose name the error's message begins."""
+def place_of(error: ValueError) -> str:
+    """Return the place of the setting, or of the data, with whose name the message begins."""
     name = str(error).partition(":")[0]
-    return next(
-        each.__name__.lower() for each in (Model, Augment, Train) if name in each.model_fields
-    )
+    for section in (Model, Augment, Train):
+        if name in section.model_fields:
+            return f"{PARAMETERS}: {section.__name__.lower()}."
+    return f"{PROCESSED}: "
 
 
 def history_row(epoch: Epoch) -> list[object]:

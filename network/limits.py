@@ -1,0 +1,61 @@
+"""The limits of each hyperparameter, stated once: ``gt`` above, ``ge`` at least, ``lt``, ``le``.
+
+The keys are those of the packages annotated-types and pydantic.
+"""
+
+import numbers
+from typing import Any
+
+_NOT_NEGATIVE, _SHARE = {"ge": 0, "le": 1e30}, {"ge": 0, "lt": 1}
+
+LIMITS: dict[str, dict[str, Any]] = {
+    "hidden": {"ge": 1, "le": 1_000_000},  # units of each layer
+    "dropout": _SHARE,
+    "learning_rate": {"gt": 0, "le": 1e30},
+    "batch_size": {"ge": 1, "le": 1_000_000_000},
+    "epochs": {"ge": 1, "le": 1_000_000_000},
+    "weight_decay": _NOT_NEGATIVE,
+    "momentum": _SHARE,
+    "beta1": _SHARE,
+    "beta2": _SHARE,
+    "epsilon": {"ge": 1e-30, "le": 1},
+    "warmup": {"ge": 0},
+    "rotation": {"ge": 0, "le": 180},  # degrees
+    "scale": {"ge": 0, "le": 2},
+    "shear": {"ge": 0, "le": 2},
+    "shift": {"ge": 0, "le": 28},  # pixels
+    "elastic": {"ge": 0, "le": 28},  # pixels
+    "threads": {"ge": 1, "le": 64},
+    "seed": {"ge": 0},
+}
+WHOLE = {"hidden", "batch_size", "epochs", "threads", "seed"}
+
+_RULES = {
+    "gt": ("above", lambda value, limit: value > limit),
+    "ge": ("at least", lambda value, limit: value >= limit),
+    "lt": ("below", lambda value, limit: value < limit),
+    "le": ("at most", lambda value, limit: value <= limit),
+}
+
+
+def check(name: str, value: Any) -> None:
+    """Check the value of a hyperparameter: a number of Python or NumPy, but no bool.
+
+    Raises
+    ------
+    ValueError
+        if it is not a number within its limits: ``learning_rate: must be above 0, got -1``
+    """
+    kind, noun = (numbers.Integral, "whole number") if name in WHOLE else (numbers.Real, "number")
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ValueError(f"{name}: must be a {noun}, got {value!r}")
+    for key, limit in LIMITS[name].items():
+        words, holds = _RULES[key]
+        if not holds(value, limit):
+            raise ValueError(f"{name}: must be {words} {limit:g}, got {value}")
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise ValueError if the value is none of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}: must be one of {', '.join(choices)}, got {value!r}")

@@ -1,0 +1,57 @@
+"""Images and their labels, checked before training."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from network.arrays import Floats, Labels
+from network.loss import check_labels
+
+LARGEST = (
+    100  # initial weights are meant for inputs of magnitude 1; pixels from 0 to 255 train badly
+)
+
+
+class Samples(NamedTuple):
+    """Images (n, features), float32, and their labels (n,), whole numbers from 0."""
+
+    images: Floats
+    labels: Labels
+
+
+def checked(images: NDArray[Any], labels: Labels, classes: int) -> Samples:
+    """Convert images to float32, and check both arrays.
+
+    Parameters
+    ----------
+    images : (n, features), of any real dtype, finite, within ±``LARGEST``
+    labels : (n,), of any integer dtype, in [0, ``classes``)
+
+    Raises
+    ------
+    ValueError
+        if an array is wrong; the message says how to mend it
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.ndim != 2 or images.shape[1] == 0 or images.dtype.kind not in "fiub":
+        hint = "; use images.reshape(len(images), -1)" if images.ndim > 2 else ""
+        raise ValueError(
+            "images: must be real numbers of shape (n, features),"
+            f" are {images.dtype} of shape {images.shape}{hint}"
+        )
+    check_labels(labels, classes)
+    if len(labels) != len(images):
+        raise ValueError(f"labels: must be {len(images)}, as there are images, are {len(labels)}")
+    if len(images):
+        low, high = images.min(), images.max()
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ValueError(
+                "images: must be finite, contain NaN or infinity; replace those values"
+            )
+        if max(-float(low), float(high)) > LARGEST:
+            raise ValueError(
+                f"images: must be numbers of magnitude 1, are in [{low}, {high}];"
+                " divide pixels by 255, or standardize each feature"
+            )
+    return Samples(np.asarray(images, np.float32), labels)
