@@ -16,7 +16,7 @@ PACKAGES = {
     "numpy": ["numpy"],
     "matplotlib": ["kiwisolver", "matplotlib", "numpy", "pillow"],
 }
-LOCKS = [Path("requirements/compute.txt"), Path("requirements/plot.txt")]
+LOCKS = [Path("requirements/run.txt")]
 NO_STAGES = {"__init__", "code", "stages"}
 
 
