@@ -16,7 +16,7 @@ PACKAGES = {
     "numpy": ["numpy"],
     "matplotlib": ["kiwisolver", "matplotlib", "numpy", "pillow"],
 }
-LOCKS = [Path("requirements/compute.txt"), Path("requirements/plot.txt")]
+LOCK = Path("requirements/run.txt")
 NO_STAGES = {"__init__", "code"}
 
 
@@ -26,8 +26,7 @@ def main() -> None:
     for name in names:
         try:
             record = project.record(f"stages.{name}")
-            for lock in LOCKS:
-                check_lock(record, lock)
+            check_lock(record, LOCK)
         except CodeError as error:
             raise StageError(str(error)) from None
         write_json(CODE / f"{name}.json", record)
