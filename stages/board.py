@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared.errors import StageError
-from stages.shared.files import Predictions, load_dataset, load_network, load_predictions, replacing
-from stages.shared.paths import BOARD, WEIGHTS
+from stages.shared.files import (
+    Predictions,
+    load_dataset,
+    load_network,
+    load_predictions,
+    replacing,
+)
+from stages.shared.paths import BOARD, PREDICTIONS, WEIGHTS
 from stages.shared.running import run
 
 import numpy as np
@@ -18,6 +24,10 @@ from network.model import Network
 
 TEMPLATE = Path("board/page.html")
 PARTS = re.compile(r'<link rel="stylesheet" href="(.+)">|<script src="(.+)"></script>')
+PLACE = ">DATA<"  # content of the element that contains the data
+TOLERANCE = 1e-3  # between probabilities of float32 in another order of addition
+TEMPERATURE = 1.0  # p = softmax(z / temperature)
+LIKELY = 0.5  # a most likely class of at least this probability is more often right than wrong
 SAMPLES = 12  # at most, of the test images predicted correctly, and as many of the mistakes
 PIXELS = 28 * 28
 
@@ -27,18 +37,42 @@ def main() -> None:
     network = load_network()
     if (network.sizes[0], network.sizes[-1]) != (PIXELS, len(test.classes)):
         raise StageError(f"{WEIGHTS}: must be for {PIXELS} pixels and {len(test.classes)} classes")
+    check(network, test)
     page = render(network, test)
     with replacing(BOARD) as file:
         file.write(page.encode())
     print(f"{BOARD}: {len(page) / 1e6:.1f} MB")
 
 
+def check(network: Network, test: Predictions) -> None:
+    """Compare what board/network.js computes with what ``evaluate`` has recorded.
+
+    Raises
+    ------
+    StageError
+        if a probability of a predicted class differs
+    """
+    state, x = network.state_dict(), test.images
+    for k in range(1, len(network.sizes)):
+        z = x @ state[f"W{k}"] + state[f"b{k}"]
+        x = np.maximum(z, 0)
+    powers = np.exp(z - z.max(axis=1, keepdims=True))
+    p = powers[np.arange(len(z)), test.predicted] / powers.sum(axis=1)
+    apart = np.abs(p - test.confidence)
+    if not (apart <= TOLERANCE).all():
+        raise StageError(
+            f"{WEIGHTS}: with dense layers, ReLU and softmax, as the page computes, the probabilities"
+            f" of {(~(apart <= TOLERANCE)).sum()} of {len(x)} test images differ from {PREDICTIONS};"
+            f" change board/network.js and {Path(__file__).name}: check as network/ was changed"
+        )
+
+
 def render(network: Network, test: Predictions) -> str:
     """Return the page, which contains its style, its scripts and its data."""
-    page = PARTS.sub(inline, TEMPLATE.read_text("utf-8"))
-    # escaped, so that no class name can end the element that holds the data
+    # escaped, so that no class name can end the element that contains the data
     data = json.dumps(content(network, test), ensure_ascii=False).replace("<", r"\u003c")
-    return page.replace("{}", data)
+    template = TEMPLATE.read_text("utf-8").replace(PLACE, f">{data}<", 1)
+    return PARTS.sub(inline, template)
 
 
 def inline(part: re.Match[str]) -> str:
@@ -59,6 +93,8 @@ def content(network: Network, test: Predictions) -> dict[str, Any]:
             {"weights": encode(state[f"W{k}"], "<f4"), "bias": encode(state[f"b{k}"], "<f4")}
             for k in range(1, len(network.sizes))
         ],
+        "temperature": TEMPERATURE,
+        "likely": LIKELY,
         "images": len(right),
         "right": int(right.sum()),
         "samples": [

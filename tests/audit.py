@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-
 from pydantic import BaseModel
 
 # distributions by the name that is imported

@@ -9,8 +9,7 @@ from typing import Any
 
 from stages import board
 from stages.shared.datasets import DATASETS, preparation_of
-from stages.files.predictions import Predictions, read_predictions
-from stages.shared.files import load_network
+from stages.shared.files import Predictions, load_network, load_predictions
 
 import numpy as np
 import pytest
@@ -119,7 +118,7 @@ def test_a_digit_is_read_as_python_reads_it(digit: str, page: Page, tmp_path: Pa
 def test_any_depth_and_any_classes(hidden: list[int], browser: Browser, tmp_path: Path) -> None:
     network = Network([784, *hidden, len(FASHION)])
     network.initialize(np.random.default_rng(0))
-    x, labels = read_predictions().images[:99], np.arange(99, dtype=np.uint8) % len(FASHION)
+    x, labels = load_predictions().images[:99], np.arange(99, dtype=np.uint8) % len(FASHION)
     z = network.logits(x)
     test = Predictions(x, labels, z.argmax(axis=1), softmax(z).max(axis=1), FASHION)
     (tmp_path / "board.html").write_text(board.render(network, test), "utf-8")
@@ -205,7 +204,7 @@ def test_the_keyboard_draws_and_explores(page: Page) -> None:
 
 
 def test_a_test_image_is_shown_as_it_is(page: Page) -> None:
-    samples = board.content(load_network(), read_predictions())["samples"]
+    samples = board.content(load_network(), load_predictions())["samples"]
     for button, sample in zip(page.locator(".sample").all(), samples, strict=True):
         button.click()
         settle(page)

@@ -11,8 +11,8 @@ from typing import Any
 
 from stages import board
 from stages.shared.datasets import Preparation
-from stages.files.predictions import read_predictions
 from stages.shared.errors import StageError
+from stages.shared.files import load_predictions
 
 import numpy as np
 import pytest
@@ -198,7 +198,7 @@ def test_the_page_holds_all_that_it_shows() -> None:
 
 @pytest.mark.usefixtures("_workspace")
 def test_the_samples_are_one_per_class_and_the_mistakes_of_highest_confidence() -> None:
-    samples = board.content(random_network([784, 3], 0), read_predictions())["samples"]
+    samples = board.content(random_network([784, 3], 0), load_predictions())["samples"]
     assert [each["label"] for each in samples[:3]] == [0, 1, 2]
     assert all(each["label"] == each["predicted"] for each in samples[:3])
     assert len(samples[3:]) == board.SAMPLES

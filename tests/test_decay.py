@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from network.decay import CoupledDecay, DecoupledDecay
+
 from network.model import Network
 from tests import reference
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from stages import download
 from stages.shared.datasets import DATASETS
-from stages.shared.paths import RAW, RAW_CLASSES, TEST_IMAGES, TRAIN_IMAGES, TRAIN_LABELS
 from stages.shared.errors import StageError
+from stages.shared.paths import RAW, RAW_CLASSES, TEST_IMAGES, TRAIN_IMAGES, TRAIN_LABELS
 
 import pytest
 

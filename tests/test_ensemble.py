@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from network.ensemble import Ensemble
+from network.training import Samples, score
+
 from network.model import Network
 from network.optimizer import Optimizer
 from network.trainer import DivergenceError, Trainer
-from network.training import Samples, score
 from tests.blobs import OVERFITTING, SHORT, TRAIN, VALIDATION
 
 

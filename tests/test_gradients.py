@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from network.decay import CoupledDecay
 
 from network.arrays import Floats
-from network.decay import CoupledDecay
 from network.layers import Dense, Dropout, ReLU
 from network.loss import SoftmaxCrossEntropy, cross_entropy
 from network.model import Network

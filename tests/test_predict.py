@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 from stages.shared.datasets import DATASETS
-from stages.shared.paths import CLASSES
-from stages.shared.files import save_network
-from stages.shared.files import write_json
 from stages.shared.errors import StageError
+from stages.shared.files import save_network, write_json
+from stages.shared.paths import CLASSES
 
 import numpy as np
 import pytest

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.shared import reader
-from stages.shared.datasets import RawFile
 from stages.dataset.reader import MEBIBYTE, Job, Limits, SourceError
 from stages.dataset.sources import LIMITS, connect, copy_verified
+from stages.shared import reader
+from stages.shared.datasets import RawFile
 
 import pytest
 

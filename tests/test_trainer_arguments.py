@@ -7,8 +7,8 @@ from typing import Any
 
 from stages.settings.augment import Augment
 from stages.settings.model import Model
-from stages.settings.section import Section
 from stages.settings.train import Train
+from stages.shared.settings import Section
 
 import numpy as np
 import pytest

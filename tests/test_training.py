@@ -5,16 +5,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from network.decay import DecoupledDecay
+from network.training import Samples, score, train_epoch
 
 from network import training
 from network.arrays import Floats
-from network.decay import DecoupledDecay
 from network.layers import Dropout
 from network.model import Network
 from network.optimizer import SGD
 from network.schedule import SHAPES, Schedule
 from network.trainer import DivergenceError, Trainer
-from network.training import Samples, score, train_epoch
 from tests import reference
 from tests.blobs import OVERFITTING, SHORT, TRAIN, VALIDATION, blobs
 from tests.support import LONGEST_WAIT

@@ -9,12 +9,12 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.shared.datasets import Preparation, preparation_of
 from stages.files import processed
+from stages.shared.datasets import Preparation, preparation_of
 from stages.shared.drawing import literal, new_figure, save
-from stages.shared.paths import WEIGHTS
-from stages.shared.files import load_network
 from stages.shared.errors import StageError
+from stages.shared.files import load_network
+from stages.shared.paths import WEIGHTS
 from stages.shared.running import run
 
 import numpy as np

@@ -19,7 +19,7 @@ from typing import cast
 
 from stages.shared.paths import PARAMETERS
 from stages.shared.running import run
-from stages.settings.section import Section, load
+from stages.shared.settings import Section, load
 
 from dvc.exceptions import DvcException, InvalidArgumentError
 from dvc.utils.cli_parse import to_path_overrides
