@@ -29,11 +29,12 @@ EDGE = 3  # stroke widths of a digit that the picture's border may cut
 STROKE = 2.5  # median width of MNIST's strokes, in pixels of a digit that fills 20 × 20
 BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
 WIDEST = 2  # width / height, above that of all but 1 in 2,000 of MNIST's digits
-HOLES = 4  # in a digit, at most
+HOLES = 8  # in a digit, at most
 SMALLEST = 5  # pixels of the height of a digit
 SMALLER = 0.3  # of the tallest digit's height: marks below it are left out
 MOST = 50  # marks in a picture
-NEAR = 0.2  # of the larger mark's longer side: least distance between digits, for their parts
+PIECE = 0.35  # of the height of a digit's larger part
+NEAR = 0.25, 0.35  # distance of parts, and of pieces: of the longest side
 NARROW = 0.8  # width / height; two digits side by side are wider, but for two ones
 TALLER = 1.4  # times the height of other digits: two digits above one another
 SURE = 0.9  # probability of a digit that is joined of two parts
@@ -202,17 +203,18 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
         mass = np.bincount(parts.ravel(), ink.ravel())
         mass[0] = 0
         free = mass.copy()
-        free[beside_the_paper(parts, clean=not level and separability >= CLEAN)] = 0
+        for part in beside_the_paper(parts, clean=not level and separability >= CLEAN):
+            free[part] = 0
         if 2 * free.sum() >= mass.sum() and high - paper >= scale * CONTRAST:
             return ink, (free > 0)[parts]
         values = values[above]
     raise ValueError(f"{NOTHING} and ends within the picture")
 
 
-def beside_the_paper(parts: NDArray[np.int32], *, clean: bool) -> NDArray[np.int64]:
+def beside_the_paper(parts: NDArray[np.int32], *, clean: bool) -> list[int]:
     """Return the parts that reach the border, but for digits at the edge of the picture.
 
-    A digit touches the border once, with the width of a stroke. In a clean picture, of ink and
+    A digit touches the border in one place, with a stroke or two. In a clean picture, of ink and
     paper alone, it may do so in any way, if none of the parts touches like rulings.
     """
     sides = parts[0], parts[1:, -1], parts[-1, -2::-1], parts[-2:0:-1, 0]
@@ -221,16 +223,15 @@ def beside_the_paper(parts: NDArray[np.int32], *, clean: bool) -> NDArray[np.int
     touches = border[(border > 0) & (np.roll(border, 1) == 0)]
     broad = (border > 0).sum() > len(touches) * min(parts.shape) / DIGIT_SIDE
     if clean and (broad or len(touches) == len(set(touches))):
-        return on_border[:0]
-    return np.array(
-        [
-            part
-            for part in on_border
-            if (touches == part).sum() > 1
-            or (border == part).sum() > EDGE * stroke_width(parts == part)
-        ],
-        np.int64,
-    )
+        return []
+    return [n for n in on_border if span(border == n) > EDGE * stroke_width(parts == n)]
+
+
+def span(border: Mask) -> int:
+    """Return the length of the shortest stretch of the closed border that has all its pixels."""
+    places = np.flatnonzero(border)
+    gaps = np.diff(places, append=places[0] + len(border))
+    return int(len(border) - gaps.max() + 1)
 
 
 def otsu(values: NDArray[np.int64]) -> tuple[int, float]:
@@ -308,10 +309,10 @@ def are_one(
     narrow as a digit, and not taller than the others. The network must agree.
     """
     small, large = sorted((a, b), key=lambda mark: mark.height)
-    if distance > NEAR * max(large.height, large.width, small.width):
+    piece = small.height < PIECE * large.height or kind_of(small) != ""
+    if distance > NEAR[piece] * max(large.height, large.width, small.width):
         return False
     joined = union(a, b)
-    piece = small.height < SMALLER * large.height or kind_of(small) != ""
     tallest = max((mark.height for mark in others if mark.width <= mark.height), default=np.inf)
     if not piece and (joined.width > NARROW * joined.height or joined.height > TALLER * tallest):
         return False
@@ -392,7 +393,7 @@ def center(ink: Floats) -> NDArray[np.float32]:
     for axis, length in enumerate(small.shape):
         masses = small.sum(axis=1 - axis)
         middle = masses @ np.arange(length) / masses.sum()
-        start = int((SIDE / 2 - middle + 0.5))
+        start = int(SIDE / 2 - middle + 0.5)
         corner.append(min(max(start, 0), SIDE - length))
     top, left = corner
     image[top : top + small.shape[0], left : left + small.shape[1]] = small
