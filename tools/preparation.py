@@ -1,21 +1,23 @@
-"""Convert the pixels of any picture to images as those that a network was trained on.
+"""Convert the pixels of any picture to images like those that a network was trained on.
 
-Ink is an array (height, width) in [0, 1]: 0 is paper, 1 is covered by the pen. The drawing board
-repeats this file in JavaScript, in board/preparation.js; numbers that decide are rounded to nine
-places before, so that a tie is decided in the same way there.
+Ink is an array (height, width) in [0, 1]: 0 is paper, 1 is covered by the pen.
 """
 
+from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 from stages.shared.datasets import Preparation
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
 
 Floats = NDArray[np.float64]
+Images = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Confidence = Callable[[Images], NDArray[np.float32]]
 
 SIDE, DIGIT_SIDE = 28, 20
 WINDOW = 0.3  # of the picture's longer side: wider than a stroke, narrower than a shadow
@@ -23,40 +25,81 @@ CONTRAST = 0.1  # least distance between ink and paper; from black to white it i
 LEVELS = 3  # paper, rulings, ink
 TWO_CLASSES = 0.77  # separability of a single class, uniform; if normal, it has 0.64
 CLEAN = 0.85  # least separability of a picture of ink and paper alone
+EDGE = 3  # stroke widths of a digit that the picture's border may cut
 STROKE = 2.5  # median width of MNIST's strokes, in pixels of a digit that fills 20 × 20
 BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
 WIDEST = 2  # width / height, above that of all but 1 in 2,000 of MNIST's digits
-SMALLEST = 5  # pixels of the height of a mark
+HOLES = 8  # in a digit, at most
+SMALLEST = 5  # pixels of the height of a digit
+SMALLER = 0.3  # of the tallest digit's height: marks below it are left out
 MOST = 50  # marks in a picture
-PLACES = 9
-NEIGHBOURS = np.ones((3, 3))  # pixels that touch at a corner are connected
+PIECE = 0.35  # of the height of a digit's larger part
+NEAR = 0.25, 0.35  # distance of parts, and of pieces: of the longest side
+NARROW = 0.8  # width / height; two digits side by side are wider, but for two ones
+TALLER = 1.4  # times the height of other digits: two digits above one another
+SURE = 0.9  # probability of a digit that is joined of two parts
+SLOPES = np.tan(np.radians(np.arange(-15, 15.5, 0.5)))
 
+CORNERS = np.ones((3, 3))  # pixels that touch at a corner are connected
 NOTHING = "nothing stands out from the paper"
 
 
-def prepare_centred(pixels: Floats) -> NDArray[np.float32]:
+class Prepared(NamedTuple):
+    """Images (n, 28, 28) in [0, 1], in reading order, and a name for the marks left out."""
+
+    images: Images
+    left_out: str = ""
+
+
+class Mark(NamedTuple):
+    """Pixels (height, width) of a picture that are read as one, and the box around them."""
+
+    mask: Mask
+    rows: slice
+    columns: slice
+
+    @property
+    def height(self) -> int:
+        return self.rows.stop - self.rows.start
+
+    @property
+    def width(self) -> int:
+        return self.columns.stop - self.columns.start
+
+
+def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Prepared:
     """Find the digits, and fit and centre each as MNIST's are.
 
     Parameters
     ----------
     pixels : (height, width, channels), in [0, 1]; paper of any colour, ink of any other
-
-    Returns
-    -------
-    (digits, 28, 28), in [0, 1]; line by line, each from left to right
+    confidence : returns the probability of the likeliest class, (n,), of images (n, 28, 28); with
+        it, two marks are joined where one digit is likelier than two
 
     Raises
     ------
     ValueError
-        if nothing stands out from the paper, or something that is surely no digit
+        if nothing stands out from the paper, no mark is a digit, or there are too many
     """
-    marks = find_marks(*find_ink(contrast(pixels)))
-    for mark in marks:
-        check(mark)
-    return np.stack([center(thicken(mark)) for mark in marks])
+    ink, mask = find_ink(contrast(pixels))
+    marks = join(find_marks(mask), ink, confidence or (lambda images: np.ones(len(images))))
+    kinds = [kind_of(mark) for mark in marks]
+    tallest = max((mark.height for mark, kind in zip(marks, kinds) if not kind), default=0)
+    digits = []
+    for number, mark in enumerate(marks):
+        if not kinds[number] and mark.height < max(SMALLER * tallest, SMALLEST):
+            kinds[number] = "smaller mark"
+        if not kinds[number]:
+            digits.append(mark)
+    counts = Counter(filter(None, kinds))
+    left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items())
+    if not digits:
+        raise ValueError(f"{NOTHING} but {left_out or 'specks'}")
+    images = np.stack([image_of(mark, ink) for mark in in_reading_order(digits)])
+    return Prepared(images, left_out and f"{left_out} left out")
 
 
-def prepare_framed(pixels: Floats) -> NDArray[np.float32]:
+def prepare_framed(pixels: Floats, _: Confidence | None = None) -> Prepared:
     """Fit one thing into the frame, light on dark, as Fashion-MNIST's are.
 
     The colour of the corners is trimmed, the longer side fitted to 28 pixels, and the shorter one
@@ -67,18 +110,14 @@ def prepare_framed(pixels: Floats) -> NDArray[np.float32]:
     ----------
     pixels : (height, width, channels), in [0, 1]
 
-    Returns
-    -------
-    (1, 28, 28), in [0, 1]
-
     Raises
     ------
     ValueError
         if nothing stands out from the corners
     """
     grey = pixels[..., :3].mean(axis=2)
-    corner = np.median(grey[[0, 0, -1, -1], [0, -1, 0, -1]]).round(PLACES)
-    thing = np.abs(grey - corner).round(PLACES) >= CONTRAST
+    corner = np.median(grey[[0, 0, -1, -1], [0, -1, 0, -1]])
+    thing = np.abs(grey - corner) >= CONTRAST
     if not thing.any():
         raise ValueError(NOTHING)
     if corner > 0.5:
@@ -88,11 +127,10 @@ def prepare_framed(pixels: Floats) -> NDArray[np.float32]:
         top, left = ((SIDE - length) // 2 for length in small.shape)
         grey = np.full((SIDE, SIDE), min(corner, 1 - corner))
         grey[top : top + small.shape[0], left : left + small.shape[1]] = small
-    image: NDArray[np.float32] = grey.astype(np.float32)
-    return image[None]
+    return Prepared(grey.astype(np.float32)[None])
 
 
-PREPARATIONS: dict[Preparation, Callable[[Floats], NDArray[np.float32]]] = {
+PREPARATIONS: dict[Preparation, Callable[[Floats, Confidence | None], Prepared]] = {
     "centred": prepare_centred,
     "framed": prepare_framed,
 }
@@ -119,7 +157,7 @@ def contrast(pixels: Floats) -> Floats:
         light = 0.1 - opening(-pixels.mean(axis=2), window)
         distance *= light.max() / light
     distance /= len(axis) ** 0.5
-    return distance.round(PLACES)
+    return distance
 
 
 def window_of(values: Floats) -> int:
@@ -150,7 +188,7 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     if distance.max() < CONTRAST:
         raise ValueError(NOTHING)
     scale = 255 / distance.max()
-    values = np.rint((scale * distance).round(PLACES)).astype(np.int64)
+    values = np.rint(scale * distance).astype(np.int64)
     paper = np.median(values)
     near = ndimage.maximum_filter(distance, window_of(distance)) >= distance.max() / 2
     values = values[near]
@@ -160,32 +198,40 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
         if above.all() or (level and separability < TWO_CLASSES):
             break
         low, high = np.median(values[~above]), np.median(values[above])
-        ink = np.clip((scale * distance - low) / (high - low), 0, 1).round(PLACES)
-        parts, _ = ndimage.label(ink > 0.5, NEIGHBOURS)
+        ink = np.clip((scale * distance - low) / (high - low), 0, 1)
+        parts, _ = ndimage.label(ink > 0.5, CORNERS)
         mass = np.bincount(parts.ravel(), ink.ravel())
         mass[0] = 0
         free = mass.copy()
-        free[border_of(parts)] = 0
-        if not level and separability >= CLEAN and touches_as_digits(parts):
-            free = mass
+        for part in beside_the_paper(parts, clean=not level and separability >= CLEAN):
+            free[part] = 0
         if 2 * free.sum() >= mass.sum() and high - paper >= scale * CONTRAST:
-            return ink, (free > free.max() / 20)[parts]
+            return ink, (free > 0)[parts]
         values = values[above]
     raise ValueError(f"{NOTHING} and ends within the picture")
 
 
-def border_of(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the values on the border, clockwise."""
-    sides = values[0], values[1:, -1], values[-1, -2::-1], values[-2:0:-1, 0]
-    return np.concatenate(sides)
+def beside_the_paper(parts: NDArray[np.int32], *, clean: bool) -> list[int]:
+    """Return the parts that reach the border, but for digits at the edge of the picture.
 
-
-def touches_as_digits(parts: NDArray[np.int32]) -> bool:
-    """Tell whether parts touch the border once each or broadly, which rulings do not."""
-    border = border_of(parts)
+    A digit touches the border in one place, with a stroke or two. In a clean picture, of ink and
+    paper alone, it may do so in any way, if none of the parts touches like rulings.
+    """
+    sides = parts[0], parts[1:, -1], parts[-1, -2::-1], parts[-2:0:-1, 0]
+    border = np.concatenate(sides)
+    on_border = np.flatnonzero(np.bincount(border)[1:]) + 1
     touches = border[(border > 0) & (np.roll(border, 1) == 0)]
     broad = (border > 0).sum() > len(touches) * min(parts.shape) / DIGIT_SIDE
-    return bool(broad or len(touches) == len(set(touches)))
+    if clean and (broad or len(touches) == len(set(touches))):
+        return []
+    return [n for n in on_border if span(border == n) > EDGE * stroke_width(parts == n)]
+
+
+def span(border: Mask) -> int:
+    """Return the length of the shortest stretch of the closed border that has all its pixels."""
+    places = np.flatnonzero(border)
+    gaps = np.diff(places, append=places[0] + len(border))
+    return int(len(border) - gaps.max() + 1)
 
 
 def otsu(values: NDArray[np.int64]) -> tuple[int, float]:
@@ -211,55 +257,117 @@ def stroke_width(mask: Mask) -> float:
     return float(4 * distances[mask].mean() - 2)
 
 
-def find_marks(ink: Floats, mask: Mask) -> list[Floats]:
-    """Cut out each mark, line by line and from left to right.
-
-    Parts above one another are of one mark if less than a quarter of the tallest part's height is
-    between them. A mark less than half as high as the highest one is dirt.
+def find_marks(mask: Mask) -> list[Mark]:
+    """Return the connected parts, without specks, which are smaller than a dot of the pen.
 
     Raises
     ------
     ValueError
-        if the marks are too small or too many
+        if there are too many
     """
-    parts, _ = ndimage.label(mask, NEIGHBOURS)
-    reach = max(rows.stop - rows.start for rows, _ in ndimage.find_objects(parts)) // 4
-    parts, _ = ndimage.label(ndimage.maximum_filter(mask, (reach | 1, 3)), NEIGHBOURS)
-    parts[~mask] = 0
-    boxes = dict(enumerate(ndimage.find_objects(parts), start=1))
-    heights = {number: rows.stop - rows.start for number, (rows, _) in boxes.items()}
-    tallest = max(heights.values())
-    boxes = {number: box for number, box in boxes.items() if 2 * heights[number] >= tallest}
-    if tallest < SMALLEST:
-        raise ValueError(f"{NOTHING} but specks")
-    if len(boxes) > MOST:
-        raise ValueError(f"shows {len(boxes)} marks, must be at most {MOST}")
-    radius = max(1, tallest // DIGIT_SIDE)
-    return [
-        crop(np.where(ndimage.maximum_filter(part, 2 * radius + 1), ink, 0), part)
-        for part in (parts == number for number in reading_order(boxes))
+    parts, _ = ndimage.label(mask, CORNERS)
+    dot = max(stroke_width(mask), 2) ** 2
+    areas = np.bincount(parts.ravel())
+    boxes = enumerate(ndimage.find_objects(parts), start=1)
+    marks = [Mark(parts == n, *box) for n, box in boxes if areas[n] >= dot]
+    if len(marks) > MOST:
+        raise ValueError(f"shows {len(marks)} marks, must be at most {MOST}")
+    return marks
+
+
+def join(marks: list[Mark], ink: Floats, confidence: Confidence) -> list[Mark]:
+    """Join the parts of one digit, the nearest first."""
+    pairs = []
+    for i, mark in enumerate(marks):
+        distance = ndimage.distance_transform_edt(~mark.mask)
+        pairs += [(distance[other.mask].min(), i, j) for j, other in enumerate(marks[:i])]
+    whole = dict(enumerate(marks))  # the mark that each is a part of
+    for distance, i, j in sorted(pairs):
+        a, b = whole[i], whole[j]
+        others = [mark for mark in whole.values() if mark is not a and mark is not b]
+        if a is not b and are_one(a, b, distance, others, ink, confidence):
+            joined = union(a, b)
+            whole = {n: joined if mark is a or mark is b else mark for n, mark in whole.items()}
+    return list({id(mark): mark for mark in whole.values()}.values())
+
+
+def union(a: Mark, b: Mark) -> Mark:
+    """Return two marks as one."""
+    rows, columns = (
+        slice(min(one.start, other.start), max(one.stop, other.stop))
+        for one, other in zip(a[1:], b[1:], strict=True)
+    )
+    return Mark(a.mask | b.mask, rows, columns)
+
+
+def are_one(
+    a: Mark, b: Mark, distance: float, others: list[Mark], ink: Floats, confidence: Confidence
+) -> bool:
+    """Tell whether two marks are parts of one digit.
+
+    Both are near. One of them is too small or too flat to be a digit, or both together are as
+    narrow as a digit, and not taller than the others. The network must agree.
+    """
+    small, large = sorted((a, b), key=lambda mark: mark.height)
+    piece = small.height < PIECE * large.height or kind_of(small) != ""
+    if distance > NEAR[piece] * max(large.height, large.width, small.width):
+        return False
+    joined = union(a, b)
+    tallest = max((mark.height for mark in others if mark.width <= mark.height), default=np.inf)
+    if not piece and (joined.width > NARROW * joined.height or joined.height > TALLER * tallest):
+        return False
+    images = np.stack([image_of(mark, ink) for mark in (joined, large, small)])
+    together, *apart = confidence(images)
+    if piece:
+        return together >= min(SURE, apart[0])
+    side_by_side = joined.height < TALLER * large.height
+    return together >= SURE and (side_by_side or together >= min(apart))
+
+
+def kind_of(mark: Mark) -> str:
+    """Return a name for a mark that is surely no digit, empty for others."""
+    if mark.width > WIDEST * mark.height:
+        return "dash"
+    pixels = np.pad(mark.mask[mark.rows, mark.columns], 1)
+    longest = max(mark.height, mark.width)
+    holes, _ = ndimage.label(~pixels)
+    if (np.bincount(holes[~pixels])[2:] > (longest / 40) ** 2).sum() > HOLES:
+        return "grid"
+    return "blot" if stroke_width(pixels) > BLOT / DIGIT_SIDE * longest else ""
+
+
+def in_reading_order(marks: list[Mark]) -> list[Mark]:
+    """Return the marks line by line, each from left to right.
+
+    Lines may rise or fall: of all slopes the one counts at which the marks' rows overlap most. Then
+    each mark is on the line of the nearest one to the right of it whose middle it reaches, or
+    whose rows reach its own middle.
+    """
+    x, y, height = np.array(
+        [
+            ((m.columns.start + m.columns.stop) / 2, (m.rows.start + m.rows.stop) / 2, m.height)
+            for m in marks
+        ]
+    ).T
+    overlaps = [
+        np.maximum(np.minimum.outer(low, low) - np.maximum.outer(high, high), 0).sum()
+        for low, high in ((y - s * x + height / 2, y - s * x - height / 2) for s in SLOPES)
     ]
+    y -= SLOPES[np.argmax(overlaps * (1 - np.abs(SLOPES)))] * x
+    reached = np.abs(np.subtract.outer(y, y)) < np.maximum.outer(height, height) / 2
+    right = np.subtract.outer(x, x).T
+    right[~reached | (right <= 0)] = np.inf
+    links = np.isfinite(right) & (right == right.min(axis=1, keepdims=True))
+    count, line = connected_components(links, directed=False)
+    middle = [y[line == number].mean() for number in range(count)]
+    return [marks[n] for n in sorted(range(len(marks)), key=lambda n: (middle[line[n]], x[n]))]
 
 
-def reading_order(boxes: dict[int, tuple[slice, slice]]) -> list[int]:
-    """Return the numbers of the marks; one whose middle is above a line's end is on that line."""
-    lines: list[list[int]] = []
-    end = 0
-    for number, (rows, _) in sorted(boxes.items(), key=lambda item: item[1][0].start):
-        if rows.start + rows.stop >= 2 * end:
-            lines.append([])
-            end = rows.stop
-        lines[-1].append(number)
-    return [n for line in lines for n in sorted(line, key=lambda n: boxes[n][1].start)]
-
-
-def check(ink: Floats) -> None:
-    """Raise ValueError for a mark that is surely no digit."""
-    height, width = ink.shape
-    if width > WIDEST * height:
-        raise ValueError(f"a mark is no digit: more than {WIDEST} times as wide as high")
-    if stroke_width(ink > 0.5) > BLOT / DIGIT_SIDE * max(ink.shape):
-        raise ValueError("a mark is no digit: a blot, not strokes")
+def image_of(mark: Mark, ink: Floats) -> Images:
+    """Return a mark as an image (28, 28)."""
+    radius = max(1, mark.height // DIGIT_SIDE)
+    near = ndimage.maximum_filter(mark.mask, 2 * radius + 1)
+    return center(thicken(crop(np.where(near, ink, 0), mark.mask)))
 
 
 def thicken(ink: Floats) -> Floats:
@@ -285,7 +393,7 @@ def center(ink: Floats) -> NDArray[np.float32]:
     for axis, length in enumerate(small.shape):
         masses = small.sum(axis=1 - axis)
         middle = masses @ np.arange(length) / masses.sum()
-        start = int((SIDE / 2 - middle + 0.5).round(PLACES))
+        start = int(SIDE / 2 - middle + 0.5)
         corner.append(min(max(start, 0), SIDE - length))
     top, left = corner
     image[top : top + small.shape[0], left : left + small.shape[1]] = small
