@@ -1,1 +1,1 @@
-"""Speed, memory and accuracy of training, against other libraries: ``python -m benchmarks``."""
+"""Whole jobs of this project and of others, measured: ``make bench``."""

@@ -1,8 +1,8 @@
-"""Measure this project against others, and write tables and pictures.
+"""Measure whole jobs of this project and of others, and write tables and a picture.
 
-The parts are whole jobs, their growth with rows and width, single steps, the parts of a step, and
-accuracy over time. New measurements of a part replace its earlier ones, from the first on: a part
-that was interrupted must run again. Tables and pictures are then made from all measurements.
+A job is all that a user waits for: start, load, train, score the training and the validation images
+after each epoch, save the weights. Each runs in a process of its own, measured from outside. The
+peers take turns, so that a disturbance of the machine affects them all.
 """
 
 import argparse
@@ -11,103 +11,171 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
+import numpy as np
+import yaml
 from tqdm import tqdm
 
-from benchmarks import document, jobs
-from benchmarks.steps import runner as steps
+from benchmarks import page
+from benchmarks.job import Job
 
-RESULTS = Path("benchmarks/results.json")
-TRIAL = Path("trial")
-PACKAGES = ("numpy", "scikit-learn", "torch", "jax", "keras", "tensorflow")
-PARTS = ("jobs", "rows", "widths", "steps", "profile", "accuracy")
+PEERS = {
+    "ours": "this project",
+    "plain": "examples/plain.py",
+    "sklearn": "scikit-learn",
+    "pytorch": "PyTorch",
+    "jax": "JAX",
+}
+PACKAGES = ("numpy", "scikit-learn", "torch", "jax")
+LONG = 60  # seconds: a peer that needs more for a job does not repeat it
 TRIAL_ROWS = 4000
-STEP_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job with a title, on a multiple of MNIST's training images.
+
+    Each peer runs it ``rounds`` times, or once if that takes more than ``LONG`` seconds.
+    """
+
+    title: str
+    job: Job
+    peers: tuple[str, ...] = tuple(PEERS)
+    rounds: int = 1
+    copies: int = 1
+
+
+def recipe(name: str) -> Job:
+    """Read a recipe."""
+    path = Path("recipes", f"{name}.yaml")
+    sections = yaml.safe_load(path.read_text(encoding="utf-8"))
+    settings = sections["model"] | sections["train"]
+    return Job(**{key: settings[key] for key in settings if key in asdict(Job())})
+
+
+def wide(units: int) -> Job:
+    """Return a job of one epoch for a wide network."""
+    return Job((units, units // 2), (0.1, 0.1), batch_size=128, learning_rate=0.05, epochs=1)
+
+
+DEFAULT = Job()
+# scikit-learn has no learning rate that rises and falls, and examples/plain.py only SGD
+JOBS = {
+    "default": Task("the default, 35 epochs", DEFAULT, rounds=3),
+    "fast": Task(
+        "the recipe `fast`, 3 epochs", recipe("fast"), ("ours", "pytorch", "jax"), rounds=3
+    ),
+}
+# examples/plain.py uses float64: thirty times MNIST would take 20 GB
+ROWS = {
+    copies: Task(
+        f"{copies} × MNIST, 1 epoch",
+        replace(DEFAULT, epochs=1),
+        tuple(name for name in PEERS if copies < 30 or name != "plain"),
+        copies=copies,
+    )
+    for copies in (1, 3, 10, 30)
+}
+WIDTHS = {
+    units: Task(f"{units}-{units // 2}, 1 epoch", wide(units)) for units in (64, 256, 1024, 2048)
+}
+PARTS: dict[str, dict[Any, Task]] = {"jobs": JOBS, "rows": ROWS, "widths": WIDTHS}
 
 
 def main() -> None:
-    arguments = parse_arguments()
-    peers = sorted({"ours", *arguments.peer}, key=list(jobs.PEERS).index)
-    folder = TRIAL if arguments.trial else Path()
-    path = folder / RESULTS
-    path.parent.mkdir(parents=True, exist_ok=True)
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    results["machine"] = describe_machine()
-    for part in arguments.part:
-        for measured in measure(part, peers, arguments.rounds, arguments.trial):
-            results[part] = measured
-            path.write_text(json.dumps(results, indent=1) + "\n")
-    document.write(results, folder)
-
-
-def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--peer", nargs="+", choices=jobs.PEERS, default=list(jobs.PEERS))
-    parser.add_argument(
-        "--rounds",
-        type=int,
-        help=f"of every part, instead of its own; a job of over {jobs.LONG} s runs once",
-    )
-    parser.add_argument("--trial", action="store_true", help=f"with tiny sizes, into {TRIAL}/")
-    return parser.parse_args()
+    parser.add_argument("--trial", action="store_true", help="with few rows, into trial/")
+    trial = parser.parse_args().trial
+    folder = Path("trial") if trial else Path()
+    found: dict[str, Any] = {"machine": describe_machine()}
+    with TemporaryDirectory() as temporary:
+        for part, tasks in PARTS.items():
+            found[part] = {key: {"title": task.title, "runs": {}} for key, task in tasks.items()}
+            for key, peer, run in shown(part, run_in_turn(tasks, Path(temporary), trial)):
+                found[part][key]["runs"].setdefault(PEERS[peer], []).append(run)
+    page.write(found, folder)
 
 
-def measure(
-    part: str, peers: list[str], rounds: int | None, trial: bool
-) -> Iterator[dict[str, Any]]:
-    """Measure a part, show its progress, and yield all its measurements after each."""
-    rows = TRIAL_ROWS if trial else None
-    found: dict[str, Any] = {}
-    if part == "profile":
-        command = [sys.executable, "-m", "benchmarks.profile"]
-        yield json.loads(subprocess.check_output(command, text=True))
-    elif part == "steps":
-        runs = steps.run_in_turn(peers, rounds or STEP_ROUNDS, rows)
-        for workload, threads, timings in shown(part, runs):
-            found.setdefault(workload, {})[threads] = timings
-            yield found
-    else:
-        tasks = jobs.tasks(part)
-        if trial:
-            tasks = {key: jobs.smaller(task) for key, task in tasks.items()}
-        for key, peer, run in shown(part, jobs.run_in_turn(tasks, peers, rounds, rows)):
-            found.setdefault(key, {}).setdefault(peer, []).append(run)
-            yield found
-
-
-def shown(part: str, found: Iterator[tuple[str, str, Any]]) -> Iterator[tuple[str, str, Any]]:
+def shown(part: str, found: Iterator[tuple[Any, str, Any]]) -> Iterator[tuple[Any, str, Any]]:
     """Yield the measurements, and show the names of the last one."""
     progress = tqdm(found, desc=part, unit=" measured")
-    for first, second, value in progress:
-        progress.set_postfix_str(f"{first}, {second}")
-        yield first, second, value
+    for key, peer, run in progress:
+        progress.set_postfix_str(f"{key}, {peer}: {run['wall']:.1f} s")
+        yield key, peer, run
 
 
-def describe_machine() -> dict[str, Any]:
-    """Return the processor, the memory, and the versions of the packages."""
-    lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+def run_in_turn(
+    tasks: dict[Any, Task], folder: Path, trial: bool
+) -> Iterator[tuple[Any, str, dict[str, Any]]]:
+    """Run each task with each of its peers, and yield task, peer and measurement."""
+    for key, task in tasks.items():
+        data = DEFAULT.data
+        if task.copies > 1 or trial:
+            data = folder / "data"
+            write_copies(data, task.copies, TRIAL_ROWS if trial else None)
+        job = replace(task.job, data=data, epochs=1 if trial else task.job.epochs)
+        remaining = list(task.peers)
+        for _ in range(task.rounds):
+            for peer in list(remaining):
+                run = measure(peer, job, folder / "weights")
+                if run["wall"] > LONG:
+                    remaining.remove(peer)
+                yield key, peer, run
+
+
+def write_copies(folder: Path, copies: int, rows: int | None) -> None:
+    """Write at most ``rows`` rows of each array, and repeat those of training ``copies`` times."""
+    folder.mkdir(exist_ok=True)
+    for source in DEFAULT.data.glob("*.npy"):
+        array = np.load(source, mmap_mode="r")[:rows]
+        times = copies if source.name.startswith("train") else 1
+        shape = (times * len(array), *array.shape[1:])
+        target = np.lib.format.open_memmap(folder / source.name, "w+", array.dtype, shape)
+        for copy in range(times):
+            target[copy * len(array) : (copy + 1) * len(array)] = array
+        target.flush()
+
+
+def measure(peer: str, job: Job, weights: Path) -> dict[str, Any]:
+    """Run a job; return its wall and processor time in seconds, and its own report."""
+    with TemporaryFile("w+") as output:
+        begin = time.monotonic()
+        text = json.dumps(asdict(job), default=str)
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"benchmarks.peers.{peer}", text, str(weights), str(begin)],
+            stdout=output,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"error: {PEERS[peer]}: ended with {process.returncode} on {job}")
+        output.seek(0)
+        report = json.loads(output.read().splitlines()[-1])
+    return {"wall": wall, "processor": usage.ru_utime + usage.ru_stime, **report}
+
+
+def describe_machine() -> str:
+    """Return a sentence about the processor, the memory, and the versions of the packages."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
     cpu = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     processor = platform.machine()
     if "model name" in cpu:
         processor = "{model name} (family {cpu family}, model {model})".format(**cpu)
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "processor": processor,
-        "processors": len(os.sched_getaffinity(0)),
-        "memory": f"{size / 2**30:.0f} GiB",
-        "kernels": steps.native_kernels(),
-        "versions": {"Python": platform.python_version()} | {p: installed(p) for p in PACKAGES},
-    }
-
-
-def installed(package: str) -> str:
-    """Return the version of a package, for TensorFlow that of its build for CPUs."""
-    return version("tensorflow-cpu" if package == "tensorflow" else package)
+    versions = [f"Python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]
+    return (
+        f"{len(os.sched_getaffinity(0))} × {processor}, {size / 2**30:.0f} GiB of memory;"
+        f" {', '.join(versions)}."
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ Score = tuple[Any, Any]  # loss and accuracy, as anything that becomes a float
 class Job:
     """A network and its training, with the settings of ``params.yaml`` by the same names.
 
-    ``others`` are settings that only this project has. The training images and those of
-    ``held_out`` are scored after each epoch. ``data`` is the folder of the arrays.
+    The training and the validation images are scored after each epoch. ``data`` is the folder of
+    the arrays.
     """
 
     hidden: Sequence[int] = (64, 32)
@@ -30,8 +30,6 @@ class Job:
     weight_decay: float = 0.001
     schedule: ScheduleName = "constant"
     warmup: float = 0.0
-    others: Mapping[str, Any] = field(default_factory=dict)
-    held_out: str = "validation"
     data: Path = Path("data/processed")
 
     @property
@@ -55,7 +53,7 @@ class Report:
     ----------
     start : when the packages were imported and the arrays loaded
     compile : duration of compilation
-    epochs : when each was scored, and the loss and accuracy on training and held-out images
+    epochs : when each was scored, and the loss and accuracy on training and validation images
     end : when the weights were saved
     memory : peak memory of the process until then, in bytes
     """
@@ -71,9 +69,9 @@ class Report:
         """Record that training can begin."""
         self.start = self._seconds()
 
-    def epoch(self, train: Score, held_out: Score) -> None:
-        """Record the loss and the accuracy on the training and on the held-out images."""
-        scores = {"train": train, "held_out": held_out}
+    def epoch(self, train: Score, validation: Score) -> None:
+        """Record the loss and the accuracy on the training and on the validation images."""
+        scores = {"train": train, "validation": validation}
         self.epochs.append(
             {"seconds": self._seconds(), **{k: [float(x) for x in v] for k, v in scores.items()}}
         )
@@ -82,7 +80,7 @@ class Report:
         """Record that the weights are saved, and print the report as one line of JSON."""
         self.end = self._seconds()
         # not from getrusage, which counts the memory of the parent before exec, too
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
         self.memory = 1024 * int(status.partition("VmHWM:")[2].split()[0])
         print(json.dumps({k: v for k, v in asdict(self).items() if k != "_begin"}))
 

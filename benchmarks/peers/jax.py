@@ -23,7 +23,7 @@ def main() -> None:
             jnp.asarray(np.load(job.data / f"{split}_images.npy", mmap_mode="r")),
             jnp.asarray(np.load(job.data / f"{split}_labels.npy").astype(np.int32)),
         )
-        for split in ("train", job.held_out)
+        for split in ("train", "validation")
     ]
     images, labels = data[0]
     random = np.random.default_rng(0)

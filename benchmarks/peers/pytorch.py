@@ -14,7 +14,7 @@ def main() -> None:
     job, weights, report = read(sys.argv[1:])
     torch.manual_seed(0)
     data = []
-    for split in ("train", job.held_out):
+    for split in ("train", "validation"):
         labels = np.load(job.data / f"{split}_labels.npy").astype(np.int64)
         images = np.load(job.data / f"{split}_images.npy")
         data.append((torch.from_numpy(images), torch.from_numpy(labels)))

@@ -16,7 +16,7 @@ def main() -> None:
     job, weights, report = read(sys.argv[1:])
     data = [
         (np.load(job.data / f"{split}_images.npy"), np.load(job.data / f"{split}_labels.npy"))
-        for split in ("train", job.held_out)
+        for split in ("train", "validation")
     ]
     classes = np.arange(10)
     model = MLPClassifier(

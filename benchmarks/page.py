@@ -1,0 +1,117 @@
+"""The measurements as tables in the pages, and as a picture.
+
+``found`` is the ``machine``, and for the parts ``jobs``, ``rows`` and ``widths`` by the key of each
+task its ``title`` and its ``runs``, a list for each peer.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from stages.shared.drawing import new_figure, save
+
+from matplotlib.ticker import LogLocator
+
+PAGES = Path("README.md"), Path("docs/speed.md")
+GROWTH = Path("docs/growth.png")
+OURS = "this project"
+COLORS = ("#0072b2", "#999999", "#e69f00", "#d55e00", "#009e73")
+SHORT = ("time", "times ours", "memory", "validation accuracy")
+
+Runs = list[dict[str, Any]]
+
+
+def write(found: dict[str, Any], folder: Path) -> None:
+    """Fill the tables into the pages, and draw the picture, in a folder."""
+    jobs = found["jobs"]
+    tables = {
+        "machine": found["machine"],
+        "default job": job_table(jobs["default"]["runs"], SHORT),
+        "jobs": "\n\n".join(
+            f"**{task['title']}**:\n\n{job_table(task['runs'])}" for task in jobs.values()
+        ),
+        "growth": growth_table({**found["rows"], **found["widths"]}),
+    }
+    draw_growth(found["rows"], found["widths"], folder / GROWTH)
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for name, table in tables.items():
+            pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+            text = re.sub(pattern, rf"\g<1>{table}\n\g<2>", text, flags=re.DOTALL)
+        (folder / page).write_text(text, encoding="utf-8", newline="\n")
+
+
+def middle(runs: Runs, name: str) -> float:
+    """Return the median of a measurement over the runs."""
+    return median(run[name] for run in runs)
+
+
+def job_cells(runs: Runs, ours: float) -> dict[str, str]:
+    """Return the measurements of a peer by their titles, given this project's seconds."""
+    walls = [run["wall"] for run in runs]
+    accuracy = median(run["epochs"][-1]["validation"][1] for run in runs)
+    return {
+        "time": f"{median(walls):.1f} s",
+        "least to most": f"{min(walls):.1f} to {max(walls):.1f}" if len(walls) > 1 else "–",
+        "times ours": f"{median(walls) / ours:.2f}",
+        "start": f"{middle(runs, 'start'):.1f} s",
+        "compilation": f"{middle(runs, 'compile'):.1f} s",
+        "processor time": f"{middle(runs, 'processor'):.1f} s",
+        "memory": f"{middle(runs, 'memory') / 1e6:,.0f} MB",
+        "validation accuracy": f"{100 * accuracy:.2f} %",
+    }
+
+
+def job_table(peers: dict[str, Runs], columns: tuple[str, ...] = ()) -> str:
+    """Return a table of a job, fastest peer first, with all columns or with those given."""
+    ours = middle(peers[OURS], "wall")
+    columns = columns or tuple(job_cells(peers[OURS], ours))
+    lines = [f"| | {' | '.join(columns)} |", f"| ---{' | ---:' * len(columns)} |"]
+    for name, runs in sorted(peers.items(), key=lambda item: middle(item[1], "wall")):
+        cells = job_cells(runs, ours)
+        lines.append(f"| {' | '.join([name, *(cells[column] for column in columns)])} |")
+    return "\n".join(lines)
+
+
+def growth_table(tasks: dict[Any, Any]) -> str:
+    """Return a table of the seconds and megabytes of each peer, by rows and by width."""
+    names = list(next(iter(tasks.values()))["runs"])
+    lines = [f"| | {' | '.join(names)} |", f"| ---{' | ---:' * len(names)} |"]
+    for task in tasks.values():
+        cells = [
+            f"{middle(runs, 'wall'):.1f} s, {middle(runs, 'memory') / 1e6:,.0f} MB" if runs else "–"
+            for runs in (task["runs"].get(name) for name in names)
+        ]
+        lines.append(f"| {task['title']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def draw_growth(rows: dict[int, Any], widths: dict[int, Any], path: Path) -> None:
+    """Draw time and memory over rows and over width, a line for each peer."""
+    figure = new_figure(9, 6.4)
+    panels = figure.subplots(2, 2, sharey="row")
+    labels = ("rows, in multiples of MNIST's 55,000", "units of the first layer")
+    measures: tuple[tuple[str, Callable[[Runs], float]], ...] = (
+        ("seconds of the job", lambda runs: middle(runs, "wall")),
+        ("peak memory, GB", lambda runs: middle(runs, "memory") / 1e9),
+    )
+    for (row, column), axes in (
+        (place, panels[place]) for place in ((0, 0), (0, 1), (1, 0), (1, 1))
+    ):
+        tasks, (title, value) = (rows, widths)[column], measures[row]
+        for name, color in zip(tasks[min(tasks)]["runs"], COLORS, strict=True):
+            points = [
+                (key, value(t["runs"][name])) for key, t in tasks.items() if name in t["runs"]
+            ]
+            axes.plot(*zip(*points, strict=True), "o-", color=color, label=name, markersize=4)
+        axes.set(xscale="log", yscale="log", xlabel=labels[column])
+        axes.set_xticks(list(tasks), list(map(str, tasks)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        if column == 0:
+            axes.set_ylabel(title)
+    panels[0, 0].legend()
+    save(figure, path)

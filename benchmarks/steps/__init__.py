@@ -1,1 +1,0 @@
-"""Training steps alone, in processes that are warmed up first."""
