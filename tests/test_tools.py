@@ -1,4 +1,4 @@
-"""The tools beside the pipeline: recipes, the schema of params.yaml, the report."""
+"""The tools beside the pipeline: recipes and the schema of params.yaml."""
 
 import base64
 import json
@@ -11,9 +11,7 @@ import pytest
 import yaml
 
 from tests.support import ROOT, Clone
-from tools import recipe, report, schema
-
-PICTURES = len(report.PICTURES)
+from tools import recipe, schema
 
 PARAMETERS = (ROOT / "params.yaml").read_text()
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -75,42 +73,3 @@ def test_a_recipe_is_applied_in_one_command(clone: Clone) -> None:
     for section, keys in yaml.safe_load((ROOT / "recipes/fast.yaml").read_text()).items():
         assert {key: content[section][key] for key in keys} == keys
     assert "# images per step" in (clone.root / "params.yaml").read_text()
-
-
-def test_the_report_compares_the_workspace_with_a_revision(clone: Clone) -> None:
-    before = (clone.root / "plots/loss.png").read_bytes()
-    clone.set(**{"train.learning_rate": 0.05})
-    clone.dvc("repro", "evaluate", "plot_loss")
-    stdout = clone.run(sys.executable, "-m", "tools.report").stdout
-    assert stdout == "report.html: the workspace against HEAD\n"
-
-    page = (clone.root / "report.html").read_text()
-    pictures = {base64.b64decode(code) for code in re.findall('base64,(.+?)"', page)}
-    assert before in pictures
-    assert pictures >= {path.read_bytes() for path in (clone.root / "plots").glob("*.png")}
-    assert "<tr><td>train.learning_rate</td><td>0.02</td><td>0.05</td></tr>" in page
-    accuracy = json.loads((clone.root / "metrics/test.json").read_bytes())["test"]["accuracy"]
-    assert f"<b>{accuracy:.6g}</b>" in page
-    assert not re.findall(r'(?:src|href)=(?!"data:)|url\(|@import|<script', page)
-
-
-def test_the_report_states_that_nothing_differs(clone: Clone) -> None:
-    clone.run(sys.executable, "-m", "tools.report", "HEAD", "--output", "same.html")
-    page = (clone.root / "same.html").read_text()
-    assert "No parameter differs." in page
-    assert page.count("<figcaption>both</figcaption>") == page.count("<img") == PICTURES
-
-
-def test_the_report_compares_with_a_revision_without_results(clone: Clone) -> None:
-    clone.run(sys.executable, "-m", "tools.report", "HEAD~1")
-    page = (clone.root / "report.html").read_text()
-    assert page.count("<figcaption>workspace</figcaption>") == page.count("<img") == PICTURES
-    accuracy = json.loads((clone.root / "metrics/test.json").read_bytes())["test"]["accuracy"]
-    assert f"<td>test.accuracy</td><td>–</td><td>{accuracy:.6g}</td>" in page
-
-
-def test_the_report_names_an_unknown_revision(clone: Clone) -> None:
-    done = clone.run(sys.executable, "-m", "tools.report", "nosuch", check=False)
-    assert done.returncode == 1
-    assert done.stderr == "error: nosuch: unknown Git revision 'nosuch'\n"
-    assert not (clone.root / "report.html").exists()
