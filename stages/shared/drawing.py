@@ -11,6 +11,7 @@ from typing import Any
 
 from stages.shared.datasets import SIDE
 from stages.shared.files import replacing
+from stages.shared.png import write_png
 
 os.environ["MPLBACKEND"] = "agg"
 os.environ["MATPLOTLIBRC"] = os.devnull
@@ -21,6 +22,7 @@ except ValueError as error:  # it reads a matplotlibrc in the current folder in 
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from numpy.typing import NDArray
@@ -67,5 +69,7 @@ def literal(text: str) -> str:
 
 def save(figure: Figure, path: Path) -> None:
     """Write the figure as PNG."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     with replacing(path) as file:
-        figure.savefig(file, format="png")
+        write_png(file, np.asarray(canvas.buffer_rgba())[..., :3])
