@@ -147,7 +147,7 @@ def _transfer(address: str, most: int) -> tuple[int, IO[bytes]]:
         try:
             curl.perform()
         except pycurl.error as error:
-            code, reason = error.args
+            code, reason = error.args[0], error.args[-1]
             if code != pycurl.E_HTTP_RETURNED_ERROR:
                 raise SourceError(f"{name}: {reason}") from None
     content.seek(0)
