@@ -6,7 +6,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from stages.dataset.datasets import preparation_of
+from stages.shared.datasets import preparation_of
 from stages.files.paths import BOARD, WEIGHTS
 from stages.files.predictions import Predictions, read_predictions
 from stages.files.weights import load_network

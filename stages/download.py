@@ -2,15 +2,14 @@
 
 import sys
 
-from stages.dataset.datasets import DATASETS
-from stages.dataset.reader import SourceError, one_line
-from stages.dataset.sources import connect, copy_verified
-from stages.files.paths import RAW, RAW_CLASSES
-from stages.files.writing import write_json
+from stages.files.paths import RAW, RAW_DATASET
+from stages.files.writing import replacing, write_json
 from stages.running.errors import StageError
 from stages.running.runner import run
 from stages.settings.download import Download
 from stages.settings.section import load
+from stages.shared.datasets import DATASETS
+from stages.shared.sources import SourceError, located, read
 
 
 def main() -> None:
@@ -21,20 +20,20 @@ def main() -> None:
     missing = dict(dataset.files)
     failures = []
     for source in sources:
-        shown, file = one_line(source), ""
-        print(f"{settings.dataset}: trying {shown}", file=sys.stderr)
         try:
-            with connect(source, missing) as stream:
+            with located(source) as place:
                 for path, expected in list(missing.items()):
-                    file = f"{path.name}: "
-                    copy_verified(stream, expected, path)
+                    content = read(place, path.name, expected)
+                    with replacing(path) as file:
+                        file.write(content)
                     del missing[path]
         except SourceError as error:
-            failures.append(f"{shown}: {file}{error}")
+            failures.append(f"{source}: {error}")
             print(f"warning: {failures[-1]}", file=sys.stderr)
         if not missing:
-            write_json(RAW_CLASSES, dataset.classes)
-            print(f"{settings.dataset}: {len(dataset.files)} files verified, from {shown}")
+            classes, preparation = dataset.classes, dataset.preparation
+            write_json(RAW_DATASET, {"classes": classes, "preparation": preparation})
+            print(f"{settings.dataset}: {len(dataset.files)} files verified, from {source}")
             return
     raise StageError(
         f"{RAW}: no source had {settings.dataset}:\n  "

@@ -3,8 +3,8 @@
 import math
 from pathlib import Path
 
-from stages.dataset import idx
-from stages.dataset.split import stratified_split
+from stages.shared import idx
+from stages.shared.split import stratified_split
 from stages.files import paths, processed
 from stages.files.writing import replacing, write_json
 from stages.running.errors import StageError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import board
-from stages.dataset.datasets import DATASETS, preparation_of
+from stages.shared.datasets import DATASETS, preparation_of
 from stages.files.predictions import Predictions, read_predictions
 from stages.files.weights import load_network
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.dataset.datasets import DATASETS
+from stages.shared.datasets import DATASETS
 
 import hypothesis
 import pytest

@@ -32,8 +32,8 @@ LIBRARIES = {  # to instrument, which takes a while
 }
 
 with atheris.instrument_imports(include=["stages", "tools", *LIBRARIES[sys.argv[1]]]):
-    from stages.dataset import idx, reader
-    from stages.dataset.reader import Job, Limits, SourceError
+    from stages.shared import idx, reader
+    from stages.shared.reader import Job, Limits, SourceError
     from stages.files.paths import PARAMETERS, WEIGHTS
     from stages.files.reading import read_npy
     from stages.files.weights import load_network

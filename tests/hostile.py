@@ -17,7 +17,7 @@ from time import sleep
 from typing import Any, Self
 from unittest.mock import patch
 
-from stages.dataset.reader import SourceError
+from stages.shared.sources import SourceError
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

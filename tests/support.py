@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stages.dataset.datasets import Dataset, RawFile
+from stages.shared.datasets import Dataset, RawFile
 from stages.files.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 
 import numpy as np

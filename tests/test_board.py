@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import board
-from stages.dataset.datasets import Preparation
+from stages.shared.datasets import Preparation
 from stages.files.predictions import read_predictions
 from stages.running.errors import StageError
 

@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 from stages import download
-from stages.dataset.datasets import DATASETS
+from stages.shared.datasets import DATASETS
 from stages.files.paths import RAW, RAW_CLASSES, TEST_IMAGES, TRAIN_IMAGES, TRAIN_LABELS
 from stages.running.errors import StageError
 

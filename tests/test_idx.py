@@ -4,7 +4,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-from stages.dataset import idx
+from stages.shared import idx
 from stages.running.errors import StageError
 
 import numpy as np

@@ -4,7 +4,7 @@ import hashlib
 import importlib
 from pathlib import Path
 
-from stages.dataset.datasets import DATASETS
+from stages.shared.datasets import DATASETS
 
 import pytest
 

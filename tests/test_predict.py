@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from stages.dataset.datasets import DATASETS
+from stages.shared.datasets import DATASETS
 from stages.files.paths import CLASSES
 from stages.files.weights import save_network
 from stages.files.writing import write_json

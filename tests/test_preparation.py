@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stages.dataset.datasets import Preparation
+from stages.shared.datasets import Preparation
 
 import numpy as np
 import pytest

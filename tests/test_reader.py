@@ -6,8 +6,8 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from stages.dataset import reader
-from stages.dataset.reader import Job, Limits, SourceError, one_line, read
+from stages.shared import reader
+from stages.shared.reader import Job, Limits, SourceError, one_line, read
 
 import numpy as np
 import pytest

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.dataset import reader
-from stages.dataset.datasets import RawFile
-from stages.dataset.reader import MEBIBYTE, Job, Limits, SourceError
-from stages.dataset.sources import LIMITS, connect, copy_verified
+from stages.shared import reader
+from stages.shared.datasets import RawFile
+from stages.shared.reader import MEBIBYTE, Job, Limits, SourceError
+from stages.shared.sources import LIMITS, connect, copy_verified
 
 import pytest
 

@@ -1,6 +1,6 @@
 """The split into training and validation samples."""
 
-from stages.dataset.split import stratified_split
+from stages.shared.split import stratified_split
 
 import numpy as np
 from hypothesis import given

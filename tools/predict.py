@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.dataset.datasets import Preparation, preparation_of
+from stages.shared.datasets import Preparation, preparation_of
 from stages.files import processed
 from stages.files.figures import literal, new_figure, save
 from stages.files.paths import WEIGHTS

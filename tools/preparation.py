@@ -8,7 +8,7 @@ places before, so that a tie is decided in the same way there.
 from collections.abc import Callable
 from typing import Any
 
-from stages.dataset.datasets import Preparation
+from stages.shared.datasets import Preparation
 
 import numpy as np
 from numpy.typing import NDArray

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from stages.dataset.datasets import DATASETS
+from stages.shared.datasets import DATASETS
 from stages.settings.section import Section
 
 from pydantic import AfterValidator, Field

@@ -93,7 +93,3 @@ DATASETS = {
 }
 
 
-def preparation_of(classes: Sequence[str]) -> Preparation:
-    """Return the preparation of the data set with these classes, ``centred`` if none has them."""
-    known = {dataset.classes: dataset.preparation for dataset in DATASETS.values()}
-    return known.get(tuple(classes), "centred")

@@ -1,1 +1,0 @@
-"""The data sets: a table of them, their sources, their file format and their split."""
