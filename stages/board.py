@@ -6,13 +6,13 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from stages.shared.datasets import preparation_of
 from stages.files.paths import BOARD, WEIGHTS
 from stages.files.predictions import Predictions, read_predictions
 from stages.files.weights import load_network
 from stages.files.writing import replacing
 from stages.running.errors import StageError
 from stages.running.runner import run
+from stages.shared.datasets import preparation_of
 
 import numpy as np
 from numpy.typing import NDArray

@@ -3,14 +3,15 @@
 import math
 from pathlib import Path
 
-from stages.shared import idx
-from stages.shared.split import stratified_split
 from stages.files import paths, processed
+from stages.files.reading import read_json
 from stages.files.writing import replacing, write_json
 from stages.running.errors import StageError
 from stages.running.runner import run
 from stages.settings.preprocess import Preprocess
 from stages.settings.section import load
+from stages.shared import idx
+from stages.shared.split import stratified_split
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ Bytes = NDArray[np.uint8]
 
 def main() -> None:
     settings = load("preprocess", Preprocess)
-    classes = processed.load_classes(paths.RAW_CLASSES)
+    classes = read_json(paths.RAW_DATASET)["classes"]
     images, labels = read(paths.TRAIN_IMAGES, paths.TRAIN_LABELS, len(classes))
     size = settings.validation_size
     if size >= len(labels):

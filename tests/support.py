@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stages.shared.datasets import Dataset, RawFile
 from stages.files.paths import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from stages.shared.datasets import Dataset, RawFile
 
 import numpy as np
 import yaml
@@ -97,7 +97,7 @@ class Clone:
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, root / name)
         clone = cls(root)
-        with (root / "stages/dataset/datasets.py").open("a") as module:
+        with (root / "stages/shared/datasets.py").open("a") as module:
             module.write(f"\nfrom pathlib import {type(root).__name__}\n")
             module.write(f"\nDATASETS['small'] = {small_dataset(dataset)}\n")
         clone.set(**SETTINGS)

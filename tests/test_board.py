@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stages import board
-from stages.shared.datasets import Preparation
 from stages.files.predictions import read_predictions
 from stages.running.errors import StageError
+from stages.shared.datasets import Preparation
 
 import numpy as np
 import pytest

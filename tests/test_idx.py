@@ -4,8 +4,8 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-from stages.shared import idx
 from stages.running.errors import StageError
+from stages.shared import idx
 
 import numpy as np
 import pytest

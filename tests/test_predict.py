@@ -6,11 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from stages.shared.datasets import DATASETS
 from stages.files.paths import CLASSES
 from stages.files.weights import save_network
 from stages.files.writing import write_json
 from stages.running.errors import StageError
+from stages.shared.datasets import DATASETS
 
 import numpy as np
 import pytest

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from stages.shared.datasets import DATASETS
 from stages.settings.section import Section
+from stages.shared.datasets import DATASETS
 
 from pydantic import AfterValidator, Field
 

@@ -1,6 +1,5 @@
 """The table of data sets, whose names ``download.dataset`` accepts."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -72,7 +71,7 @@ DATASETS = {
         ),
         mirrors=(
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-            "/usr/share/datasets/fashion-mnist",  # of Debian's package dataset-fashion-mnist
+            "/usr/share/datasets/fashion-mnist",  # Debian's package dataset-fashion-mnist
         ),
         files={
             TRAIN_IMAGES: RawFile(
@@ -91,5 +90,3 @@ DATASETS = {
         preparation="framed",
     ),
 }
-
-
