@@ -1,23 +1,16 @@
-"""A server on loopback that sends any bytes, and the bytes of hostile servers and archives."""
+"""A server on loopback that sends any bytes, and the bytes of hostile servers."""
 
-import gzip
-import signal
-import socket
 import ssl
-import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from itertools import repeat
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from time import sleep
-from typing import Any, Self
-from unittest.mock import patch
-
-from stages.dataset.reader import SourceError
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -50,8 +43,13 @@ class Website:
                     for piece in website.answers.get(path, answer(status="404 Not Found"))():
                         self.wfile.write(piece)
 
-        self._server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingTCPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                """Say nothing of a client that refuses the certificate."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
@@ -98,6 +96,11 @@ def answer(body: bytes = b"", *headers: str, status: str = "200 OK") -> Answer:
     return lambda: ["\r\n".join(lines).encode("latin-1"), body]
 
 
+def redirect(location: str) -> Answer:
+    """Return the answer that leads to another address."""
+    return answer(b"", f"Location: {location}", status="302 Found")
+
+
 def endless(start: bytes, piece: bytes) -> Answer:
     """Return the answer that sends the start, then the piece again and again."""
     many = piece * (50_000 // len(piece))
@@ -122,96 +125,21 @@ def dripping(start: bytes, byte: bytes) -> Answer:
 
 
 OK, CHUNKED = b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n"
-GZIP = b"\x1f\x8b\x08%c" + bytes(5) + b"\x03"
 
 ENDLESS = {
     "interim answers": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "headers": endless(OK, b"X: y\r\n"),
+    "one header": endless(OK + b"X: ", b"y"),
     "chunk extension": endless(OK + CHUNKED + b"\r\n", b"1;" + b"x" * 1000 + b"\r\n\0\r\n"),
     "trailers": endless(OK + CHUNKED + b"\r\n3\r\n\0\0\x08\r\n0\r\n", b"X: y\r\n"),
     "error page": endless(b"HTTP/1.1 503 Busy\r\n\r\n", b"x"),
     "redirect's page": endless(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", b"x"),
-    "gzip members": endless(OK + b"\r\n", gzip.compress(b"")),
-    "gzip name": endless(OK + b"\r\n" + GZIP % 8, b"x"),
-    "gzip blocks": endless(OK + b"\r\n" + GZIP % 0, b"\0\0\0\xff\xff"),
+    "content": endless(OK + b"\r\n", b"\0"),
 }
 
 DRIPPING = {
     "status line": dripping(b"HTTP/1.1 ", b"1"),
     "header": dripping(OK + b"X: ", b"x"),
-    "chunk length": dripping(OK + CHUNKED + b"\r\n", b"0"),
+    "interim answers": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "content": dripping(OK + b"\r\n\0\0\x08", b"\0"),
 }
-
-
-@contextmanager
-def answering(content: bytes) -> Iterator[None]:
-    """Answer every connection, to any host, with the content and then its end, without network."""
-    with ExitStack() as opened:
-
-        def connect(_: object, timeout: float | None = None, **__: Any) -> socket.socket:
-            here, there = socket.socketpair()
-            opened.enter_context(there)
-            here.settimeout(timeout)
-            there.sendall(content)
-            there.shutdown(socket.SHUT_WR)
-            return here
-
-        with patch("urllib3.util.connection.create_connection", connect):
-            yield
-
-
-def member(name: str, body: bytes = b"", kind: bytes = tarfile.REGTYPE, **more: object) -> bytes:
-    """Return a member of an archive as bytes, with the given fields in its header."""
-    info = tarfile.TarInfo(name)
-    info.type, info.size = kind, len(body)
-    for field, value in more.items():
-        setattr(info, field, value)
-    return info.tobuf(tarfile.GNU_FORMAT) + body + bytes(-len(body) % tarfile.BLOCKSIZE)
-
-
-def sparse(body: bytes, **records: str) -> bytes:
-    """Return the file as a member whose extended header describes its holes."""
-    lines = [f" GNU.sparse.{key}={value}\n" for key, value in records.items()]
-    numbered = "".join(f"{len(line) + 2}{line}" for line in lines)
-    return member("header", numbered.encode(), tarfile.XHDTYPE) + member(NAME, body)
-
-
-SPARSE = {
-    "map": sparse(b"\0\0\x08", map="a,b"),
-    "size": sparse(b"\0\0\x08", size="a"),
-    "1.0": sparse(b"a\nb\n" * 200, major="1", minor="0", realsize="9", name=NAME),
-    "sound": sparse(b"\0\0\x08abc", map="0,3,9,3", size="20"),
-}
-LONG_NAME = member("././@LongLink", kind=tarfile.GNUTYPE_LONGNAME, size=3 << 30)
-
-
-def with_checksums(archive: bytes) -> bytes:
-    """Return the archive with a checksum in each block, as if each were a header."""
-    blocks = bytearray(archive)
-    for start in range(0, len(archive) - tarfile.BLOCKSIZE + 1, tarfile.BLOCKSIZE):
-        place = slice(start + 148, start + 156)
-        blocks[place] = b" " * 8
-        blocks[place] = b"%06o\0 " % sum(blocks[start : start + tarfile.BLOCKSIZE])
-    return bytes(blocks)
-
-
-def backwards() -> bytes:
-    """Return a member of a negative size, after which some versions of ``tarfile`` never end."""
-    header = bytearray(member("other"))
-    header[124:136] = (-512).to_bytes(12, "big", signed=True)
-    return with_checksums(bytes(header))
-
-
-@contextmanager
-def seconds_of_processor(seconds: float) -> Iterator[None]:
-    """Stop the block with a ``SourceError``, as the reader's own timer would kill its process."""
-
-    def stop(*_: object) -> None:
-        raise SourceError("too slow")
-
-    signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)

