@@ -1,13 +1,11 @@
 """Train a network on your own arrays: here, the noisy points of two interleaved spirals.
 
-Run it from the project's folder with ``python -m examples.own_arrays``, or anywhere as a script
-once ``pip install -e .`` has installed the library.
+``pip install -e .`` installs the library; then run ``python examples/own_arrays.py``.
 """
 
 import numpy as np
 
-from network.loss import softmax
-from network.trainer import Trainer
+from network import Trainer, softmax
 
 generator = np.random.default_rng(0)
 labels = generator.integers(2, size=2000)

@@ -40,6 +40,7 @@ class ShuffledBatches:
         targets: Floats,
         batch_size: int,
         generator: np.random.Generator,
+        *,
         deformation: Deformation | None = None,
         streams: np.random.SeedSequence | None = None,
     ) -> None:
@@ -56,21 +57,22 @@ class ShuffledBatches:
     def __iter__(self) -> Iterator[Batch]:
         """Yield images (rows, features) and targets (rows, classes)."""
         order = self._generator.permutation(len(self._images))
-        if self._deformation is None:
+        deformation = self._deformation
+        if deformation is None:
             for rows in parts(order, self._batch_size):
-                yield self._images[rows], self._targets[rows]
-        else:
-            size = math.ceil(self.CHUNK / self._batch_size) * self._batch_size
-            chunks = ((rows, self._streams.spawn(1)[0]) for rows in parts(order, size))
-            for images, rows in in_order(self._deformed, chunks):
-                batches = parts(images, self._batch_size), parts(rows, self._batch_size)
-                for deformed, its_rows in zip(*batches, strict=True):
-                    yield deformed, self._targets[its_rows]
+                yield self._images.take(rows, axis=0), self._targets.take(rows, axis=0)
+            return
 
-    def _deformed(self, chunk: tuple[Rows, np.random.SeedSequence]) -> tuple[Floats, Rows]:
-        rows, stream = chunk
-        assert self._deformation is not None
-        return self._deformation(self._images[rows], np.random.default_rng(stream)), rows
+        def deformed(chunk: tuple[Rows, np.random.SeedSequence]) -> tuple[Floats, Rows]:
+            rows, stream = chunk
+            return deformation(self._images[rows], np.random.default_rng(stream)), rows
+
+        size = math.ceil(self.CHUNK / self._batch_size) * self._batch_size
+        chunks = ((rows, self._streams.spawn(1)[0]) for rows in parts(order, size))
+        for images, rows in in_order(deformed, chunks):
+            batches = parts(images, self._batch_size), parts(rows, self._batch_size)
+            for batch, its_rows in zip(*batches, strict=True):
+                yield batch, self._targets[its_rows]
 
 
 def parts(array: NDArray[Number], size: int) -> Iterator[NDArray[Number]]:

@@ -12,6 +12,7 @@ from network.schedule import Schedule
 
 def train(
     network: Network,
+    *,
     loss: SoftmaxCrossEntropy,
     optimizer: Optimizer,
     batches: ShuffledBatches,

@@ -4,6 +4,7 @@ The keys are those of the packages annotated-types and pydantic.
 """
 
 import numbers
+import operator
 from typing import Any
 
 _NOT_NEGATIVE, _SHARE = {"ge": 0, "le": 1e30}, {"ge": 0, "lt": 1}
@@ -31,10 +32,10 @@ LIMITS: dict[str, dict[str, Any]] = {
 WHOLE = {"hidden", "batch_size", "epochs", "threads", "seed"}
 
 _RULES = {
-    "gt": ("above", lambda value, limit: value > limit),
-    "ge": ("at least", lambda value, limit: value >= limit),
-    "lt": ("below", lambda value, limit: value < limit),
-    "le": ("at most", lambda value, limit: value <= limit),
+    "gt": ("above", operator.gt),
+    "ge": ("at least", operator.ge),
+    "lt": ("below", operator.lt),
+    "le": ("at most", operator.le),
 }
 
 
@@ -46,9 +47,10 @@ def check(name: str, value: Any) -> None:
     ValueError
         if it is not a number within its limits: ``learning_rate: must be above 0, got -1``
     """
-    kind, noun = (numbers.Integral, "whole number") if name in WHOLE else (numbers.Real, "number")
+    whole = name in WHOLE
+    kind, noun = (numbers.Integral, "whole number") if whole else (numbers.Real, "number")
     if isinstance(value, bool) or not isinstance(value, kind):
-        raise ValueError(f"{name}: must be a {noun}, got {value!r}")
+        raise ValueError(f"{name}: must be a {noun}, got {value!r}")  # noqa: TRY004
     for key, limit in LIMITS[name].items():
         words, holds = _RULES[key]
         if not holds(value, limit):

@@ -127,7 +127,8 @@ class Network:
         """
         if not np.isfinite(self._converted(x)).all():
             raise ValueError("x: must be finite, contains NaN or infinity; replace those values")
-        return self.logits(x).argmax(axis=1)
+        labels: NDArray[np.intp] = self.logits(x).argmax(axis=1)
+        return labels
 
     def state_dict(self) -> dict[str, Floats]:
         """Return views of the parameters: W1 (in, out), b1 (out,), W2, b2 and so on."""
@@ -185,6 +186,8 @@ class Network:
     def _converted(self, x: NDArray[Any]) -> Floats:
         """Check x, and return it in the parameters' dtype."""
         x = np.asarray(x)
+        if x.dtype == self.parameters.dtype and x.shape[1:] == self.sizes[:1]:
+            return x
         if x.ndim != 2 or x.shape[1] != self.sizes[0] or x.dtype.kind not in "fiub":
             raise ValueError(
                 f"x: must be real numbers of shape (rows, {self.sizes[0]}),"

@@ -56,7 +56,12 @@ class Optimizer:
             self.penalize(weights, weights_gradient, learning_rate)
             self.update(theta, g, learning_rate, *kept)
 
-    def penalize(self, weights: Floats, weights_gradient: Floats, learning_rate: float) -> None:
+    def penalize(
+        self,
+        weights: Floats,
+        weights_gradient: Floats,
+        learning_rate: float,  # noqa: ARG002 - used where the decay is decoupled
+    ) -> None:
         """dL/dW ← dL/dW + λ W, the gradient of loss and penalty."""
         weights_gradient += self.decay * weights
 
@@ -64,7 +69,11 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """θ ← θ - η g."""
+    """W ← W - η (dL/dW + λ W) and b ← b - η dL/db."""
+
+    def penalize(self, weights: Floats, _: Floats, learning_rate: float) -> None:
+        """W ← (1 - η λ) W, which reads less memory than adding λ W to the gradient."""
+        weights *= 1 - learning_rate * self.decay
 
     def update(self, theta: Floats, g: Floats, learning_rate: float) -> None:
         """θ ← θ - η g."""

@@ -23,7 +23,7 @@ from network.schedule import SHAPES, Schedule, ScheduleName
 from network.threads import ahead
 
 Keep = Literal["last", "best"]
-SAMPLE = 1000  # training images that show whether units are dead
+SAMPLE = 256  # training images that show whether units are dead
 
 
 class Epoch(NamedTuple):
@@ -183,8 +183,8 @@ class Trainer:
             one_hot(samples.labels, classes),
             batch_size,
             np.random.default_rng(shuffle),
-            Deformation(features, **limits) if any(limits.values()) else None,
-            deformations,
+            deformation=Deformation(features, **limits) if any(limits.values()) else None,
+            streams=deformations,
         )
         steps = len(self._batches)
         self._schedule = Schedule(
@@ -214,12 +214,12 @@ class Trainer:
         networks = ahead(
             train(
                 self.network,
-                SoftmaxCrossEntropy(),
-                self._optimizer,
-                self._batches,
-                self._schedule,
-                self._epochs,
-                stop,
+                loss=SoftmaxCrossEntropy(),
+                optimizer=self._optimizer,
+                batches=self._batches,
+                schedule=self._schedule,
+                epochs=self._epochs,
+                stop=stop,
             ),
             stop,
         )
