@@ -45,7 +45,7 @@ def write(found: dict[str, Any], folder: Path) -> None:
 
 def middle(runs: Runs, name: str) -> float:
     """Return the median of a measurement over the runs."""
-    return median(run[name] for run in runs)
+    return float(median(run[name] for run in runs))
 
 
 def job_cells(runs: Runs, ours: float) -> dict[str, str]:

@@ -270,6 +270,7 @@ def test_package_must_have_a_name_and_a_version(name: str) -> None:
         (package((tarfile.TarInfo(NAME), IMAGES))[:1000], "Compressed file ended before"),
         (BOMB, f"decompresses to more than {2**26} bytes"),
     ],
+    ids=["text", "compressed text", "empty", "link", "truncated", "bomb"],
 )
 def test_faulty_archive(archive: bytes, reason: str) -> None:
     Path("package.tgz").write_bytes(archive)
