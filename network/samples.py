@@ -47,7 +47,7 @@ def checked(images: NDArray[Any], labels: Labels, classes: int) -> Samples:
         low, high = images.min(), images.max()
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError(
-                "images: must be finite, contain NaN or infinity; replace those values"
+                "images: must be finite, contain NaN or infinity; replace them"
             )
         if max(-float(low), float(high)) > LARGEST:
             raise ValueError(

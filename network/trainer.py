@@ -34,7 +34,11 @@ class Epoch(NamedTuple):
 
 
 class DivergenceError(ArithmeticError):
-    """Training has failed: the loss is not finite, or a layer is dead. Lower the learning rate."""
+    """Training has failed: the loss is not a finite number, or all units of a layer are 0."""
+
+    def __init__(self, epoch: int, reason: str) -> None:
+        super().__init__(f"epoch {epoch}: {reason}; lower learning_rate")
+        self.epoch, self.reason = epoch, reason
 
 
 class Trainer:
@@ -129,7 +133,11 @@ class Trainer:
         }
         for name, value in (numbers | limits | constants).items():
             check(name, value)
-        rates = list(dropout) if isinstance(dropout, Sequence) else [dropout] * len(hidden)
+        rates: list[float]
+        if isinstance(dropout, Sequence | np.ndarray):
+            rates = list(dropout)
+        else:
+            rates = [dropout] * len(hidden)
         for name, values in (("hidden", hidden), ("dropout", rates)):
             for value in values:
                 check(name, value)
@@ -244,9 +252,11 @@ class Trainer:
         }
         for each in scores.values():
             if not math.isfinite(each.loss):
-                raise DivergenceError(f"epoch {number}: the loss is {each.loss}")
+                raise DivergenceError(number, f"the loss is {each.loss}")
         if layer := dead_layer(network, self._splits["train"].images):
-            raise DivergenceError(f"epoch {number}: all units of hidden layer {layer} are 0")
+            raise DivergenceError(
+                number, f"all units of hidden layer {layer} are 0 for every training image"
+            )
         return scores
 
 

@@ -44,7 +44,9 @@ def main() -> None:
         penalty = settings.weight_decay / settings.batch_size * min(settings.learning_rate, 1)
         name = "weight_decay" if penalty > 1 else "learning_rate"
         value = getattr(settings, name)
-        raise StageError(f"params.yaml: train.{name}: {error}, lower it from {value}") from None
+        raise StageError(
+            f"params.yaml: train.{name}: epoch {error.epoch}: {error.reason}, lower it from {value}"
+        ) from None
 
     save_network(trainer.network)
     scores = {split: rounded(score._asdict()) for split, score in trainer.kept.scores.items()}
