@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from network.optimizer import OptimizerName
-from network.schedule import SHAPES, Schedule, ScheduleName
+from network.limits import OptimizerName, ScheduleName
+from network.schedule import SHAPES, Schedule
 
 Score = tuple[Any, Any]  # loss and accuracy, as anything that becomes a float
 

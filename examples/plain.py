@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Layers = list[tuple[Array, Array]]  # W (inputs, units) and b (units,) of each layer
 
 DATA = Path("data/processed")
 SIZES, DROPOUT = [784, 64, 32, 10], 0.1
@@ -20,66 +21,57 @@ LEARNING_RATE, BATCH_SIZE, EPOCHS, WEIGHT_DECAY = 0.006, 16, 35, 0.001
 random = np.random.default_rng(0)
 
 
-def initialize(sizes: list[int]) -> tuple[list[Array], list[Array]]:
-    """W ~ N(0, 2 / inputs) and b = 0 for each layer."""
-    weights = [random.normal(0, np.sqrt(2 / n), (n, m)) for n, m in pairwise(sizes)]
-    return weights, [np.zeros(m) for m in sizes[1:]]
+def initialize(sizes: list[int]) -> Layers:
+    """W ~ N(0, 2 / inputs), b = 0."""
+    return [(random.normal(0, np.sqrt(2 / n), (n, m)), np.zeros(m)) for n, m in pairwise(sizes)]
 
 
 def forward(
-    weights: list[Array], biases: list[Array], x: Array, dropout: float = 0.0
-) -> tuple[list[Array], list[Array], Array]:
-    """Return the input of each layer, the dropout mask of each hidden layer, and p (rows, 10)."""
+    layers: Layers, x: Array, dropout: float = 0.0
+) -> tuple[Array, list[Array], list[Array]]:
+    """Return p = softmax(z) (rows, 10), each layer's input and each hidden layer's mask."""
     inputs, masks = [x], []
-    for w, b in zip(weights[:-1], biases[:-1], strict=True):
+    for w, b in layers[:-1]:
         h = np.maximum(inputs[-1] @ w + b, 0)
         mask = (random.random(h.shape) >= dropout) / (1 - dropout)
         inputs.append(h * mask)
         masks.append(mask)
-    z = inputs[-1] @ weights[-1] + biases[-1]
+    w, b = layers[-1]
+    z = inputs[-1] @ w + b
     e = np.exp(z - z.max(axis=1, keepdims=True))
-    return inputs, masks, e / e.sum(axis=1, keepdims=True)
+    return e / e.sum(axis=1, keepdims=True), inputs, masks
 
 
-def backward(
-    weights: list[Array], inputs: list[Array], masks: list[Array], p: Array, y: Array
-) -> tuple[list[Array], list[Array]]:
+def gradients(layers: Layers, x: Array, y: Array, dropout: float = 0.0) -> Layers:
     """Return dL/dW and dL/db of each layer, for L = the mean of -Σ y log p over the rows."""
-    dw, db = [], []
+    p, inputs, masks = forward(layers, x, dropout)
+    found: Layers = []
     g = (p - y) / len(y)
-    for layer in reversed(range(len(weights))):
-        dw.insert(0, inputs[layer].T @ g)
-        db.insert(0, g.sum(axis=0))
-        if layer > 0:
-            g = g @ weights[layer].T * masks[layer - 1] * (inputs[layer] > 0)
-    return dw, db
+    for k in reversed(range(len(layers))):
+        found.insert(0, (inputs[k].T @ g, g.sum(axis=0)))
+        if k > 0:
+            g = g @ layers[k][0].T * masks[k - 1] * (inputs[k] > 0)
+    return found
 
 
-def step(
-    weights: list[Array], biases: list[Array], x: Array, y: Array, rate: float, decay: float
-) -> None:
-    """W ← W - η (dL/dW + λ W) and b ← b - η dL/db, on one batch."""
-    inputs, masks, p = forward(weights, biases, x, DROPOUT)
-    dw, db = backward(weights, inputs, masks, p, y)
-    for layer, w in enumerate(weights):
-        w -= rate * (dw[layer] + decay * w)
-        biases[layer] -= rate * db[layer]
+def train_epoch(layers: Layers, images: Array, labels: Array) -> None:
+    """Take a step on each mini-batch, in a new random order.
 
-
-def train_epoch(weights: list[Array], biases: list[Array], images: Array, labels: Array) -> None:
-    """Take a step on each mini-batch, in a new random order."""
-    y = np.eye(SIZES[-1])[labels]
+    W ← W - η (dL/dW + λ W) and b ← b - η dL/db.
+    """
+    one_hot = np.eye(SIZES[-1])[labels]
     order = random.permutation(len(images))
     for start in range(0, len(images), BATCH_SIZE):
         rows = order[start : start + BATCH_SIZE]
-        step(weights, biases, images[rows], y[rows], LEARNING_RATE, WEIGHT_DECAY / BATCH_SIZE)
+        found = gradients(layers, images[rows], one_hot[rows], DROPOUT)
+        for (w, b), (dw, db) in zip(layers, found, strict=True):
+            w[:] -= LEARNING_RATE * (dw + WEIGHT_DECAY / BATCH_SIZE * w)
+            b[:] -= LEARNING_RATE * db
 
 
-def score(
-    weights: list[Array], biases: list[Array], images: Array, labels: Array
-) -> tuple[float, float]:
+def score(layers: Layers, images: Array, labels: Array) -> tuple[float, float]:
     """Return the mean cross-entropy and the share of correct predictions, without dropout."""
-    *_, p = forward(weights, biases, images)
+    p, _, _ = forward(layers, images)
     loss = -np.log(p[np.arange(len(labels)), labels]).mean()
     return float(loss), float((p.argmax(axis=1) == labels).mean())
 
@@ -91,16 +83,16 @@ def load(split: str) -> tuple[Array, Array]:
 
 def main() -> None:
     """Train, show the loss after each epoch, and score the test set once, at the end."""
-    import matplotlib.pyplot as plt
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - a benchmark uses the functions alone
 
     train, validation = load("train"), load("validation")
-    weights, biases = initialize(SIZES)
+    layers = initialize(SIZES)
     losses = []
     for epoch in range(1, EPOCHS + 1):
-        train_epoch(weights, biases, *train)
-        losses.append([score(weights, biases, *split)[0] for split in (train, validation)])
+        train_epoch(layers, *train)
+        losses.append([score(layers, *split)[0] for split in (train, validation)])
         print(f"epoch {epoch}: loss {losses[-1][0]:.4f}, validation loss {losses[-1][1]:.4f}")
-    print(f"test accuracy {score(weights, biases, *load('test'))[1]:.2%}")
+    print(f"test accuracy {score(layers, *load('test'))[1]:.2%}")
 
     plt.plot(range(1, EPOCHS + 1), losses, label=["training", "validation"])
     plt.xlabel("epoch")

@@ -1,11 +1,16 @@
-"""The limits of each hyperparameter, stated once: ``gt`` above, ``ge`` at least, ``lt``, ``le``.
+"""The values that hyperparameters may have, stated once: names, and limits of numbers.
 
-The keys are those of the packages annotated-types and pydantic.
+A limit is ``gt``, above, ``ge``, at least, ``lt``, below, or ``le``, at most. The keys are those of
+the packages annotated-types and pydantic.
 """
 
 import numbers
 import operator
-from typing import Any
+from typing import Any, Literal
+
+OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
+ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
+Keep = Literal["last", "best"]
 
 _NOT_NEGATIVE, _SHARE = {"ge": 0, "le": 1e30}, {"ge": 0, "lt": 1}
 

@@ -65,7 +65,7 @@ class SoftmaxCrossEntropy:
 
         Parameters
         ----------
-        z, y : (rows, classes), at least one row
+        z, y : (rows, classes)
 
         Returns
         -------
@@ -116,7 +116,7 @@ def check_labels(labels: Labels, classes: int) -> None:
 
 
 def _check_targets(z: Floats, y: Floats) -> None:
-    if z.shape != y.shape or z.ndim != 2 or not len(z):
+    if z.shape != y.shape or z.ndim != 2:
         raise ValueError(
             f"targets: must have the shape of the logits, (rows, classes), {z.shape},"
             f" have {y.shape}; make them with one_hot(labels, classes)"

@@ -156,7 +156,7 @@ class Network:
             if a name is missing or unknown, if the shapes do not fit together, or if a value is not
             a finite float32 number
         """
-        names = (f"W{number}" for number in range(1, 1 + len(arrays)))
+        names = (f"W{number}" for number in range(1, 1 + len(arrays) // 2))
         weights = [arrays[name] for name in names if name in arrays]
         shapes = [array.shape for array in weights]
         if not shapes or any(len(shape) != 2 or 0 in shape for shape in shapes):

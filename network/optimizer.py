@@ -5,14 +5,12 @@
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
 from network.arrays import Floats
+from network.limits import OptimizerName
 from network.model import Network
-
-OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 
 
 class Optimizer:

@@ -46,9 +46,7 @@ def checked(images: NDArray[Any], labels: Labels, classes: int) -> Samples:
     if len(images):
         low, high = images.min(), images.max()
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise ValueError(
-                "images: must be finite, contain NaN or infinity; replace those values"
-            )
+            raise ValueError("images: must be finite, contain NaN or infinity; replace them")
         if max(-float(low), float(high)) > LARGEST:
             raise ValueError(
                 f"images: must be numbers of magnitude 1, are in [{low}, {high}];"

@@ -6,9 +6,9 @@ A shape gives the factor of the peak learning rate for the progress p of each pa
 
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
+from network.limits import ScheduleName
 
 
 class Shape(NamedTuple):

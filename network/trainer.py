@@ -3,7 +3,7 @@
 import math
 from collections.abc import Generator, Sequence
 from threading import Event
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,15 @@ from network.batches import ShuffledBatches
 from network.deformation import Deformation
 from network.epochs import train
 from network.layers import Dropout
-from network.limits import check, check_choice
+from network.limits import Keep, OptimizerName, ScheduleName, check, check_choice
 from network.loss import SoftmaxCrossEntropy, one_hot
 from network.metrics import Score, score
 from network.model import Network
-from network.optimizer import OPTIMIZERS, OptimizerName
+from network.optimizer import OPTIMIZERS
 from network.samples import checked
-from network.schedule import SHAPES, Schedule, ScheduleName
+from network.schedule import SHAPES, Schedule
 from network.threads import ahead
 
-Keep = Literal["last", "best"]
 SAMPLE = 256  # training images that show whether units are dead
 
 
@@ -34,7 +33,11 @@ class Epoch(NamedTuple):
 
 
 class DivergenceError(ArithmeticError):
-    """Training has failed: the loss is not finite, or a layer is dead. Lower the learning rate."""
+    """Training has failed: the loss is not a finite number, or all units of a layer are 0."""
+
+    def __init__(self, epoch: int, reason: str) -> None:
+        super().__init__(f"epoch {epoch}: {reason}; lower learning_rate")
+        self.epoch, self.reason = epoch, reason
 
 
 class Trainer:
@@ -129,7 +132,11 @@ class Trainer:
         }
         for name, value in (numbers | limits | constants).items():
             check(name, value)
-        rates = list(dropout) if isinstance(dropout, Sequence) else [dropout] * len(hidden)
+        rates: list[float]
+        if isinstance(dropout, Sequence | np.ndarray):
+            rates = list(dropout)
+        else:
+            rates = [dropout] * len(hidden)
         for name, values in (("hidden", hidden), ("dropout", rates)):
             for value in values:
                 check(name, value)
@@ -244,9 +251,11 @@ class Trainer:
         }
         for each in scores.values():
             if not math.isfinite(each.loss):
-                raise DivergenceError(f"epoch {number}: the loss is {each.loss}")
+                raise DivergenceError(number, f"the loss is {each.loss}")
         if layer := dead_layer(network, self._splits["train"].images):
-            raise DivergenceError(f"epoch {number}: all units of hidden layer {layer} are 0")
+            raise DivergenceError(
+                number, f"all units of hidden layer {layer} are 0 for every training image"
+            )
         return scores
 
 

@@ -46,7 +46,8 @@ def main() -> None:
         penalty = settings.weight_decay / settings.batch_size * min(settings.learning_rate, 1)
         name = "weight_decay" if penalty > 1 else "learning_rate"
         value = getattr(settings, name)
-        raise StageError(f"{PARAMETERS}: train.{name}: {error}, lower it from {value}") from None
+        reason = f"epoch {error.epoch}: {error.reason}, lower it from {value}"
+        raise StageError(f"{PARAMETERS}: train.{name}: {reason}") from None
 
     write_npz(WEIGHTS, trainer.network.state_dict())
     scores = {split: rounded(score._asdict()) for split, score in trainer.kept.scores.items()}

@@ -3,7 +3,8 @@
 from typing import Any
 
 import numpy as np
-from network.training import Samples
+
+from network.samples import Samples
 
 
 def blobs(n: int, seed: int = 0, noise: float = 0.2) -> Samples:

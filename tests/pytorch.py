@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from network.optimizer import OPTIMIZERS, OptimizerName, create_optimizer
+from network.limits import OptimizerName
+from network.optimizer import OPTIMIZERS
 from network.schedule import SHAPES, Schedule
 from tests.reference import OPTIONS, STRENGTH, network_to_step, steps
 
@@ -32,7 +33,7 @@ def test_a_hundred_steps_are_those_of_pytorch(name: OptimizerName) -> None:
         for part, decay in zip(parameters, (STRENGTH, 0.0), strict=True)
     ]
     theirs = kind(groups, lr=1.0, **known)
-    ours = create_optimizer(name, network, STRENGTH, **options)
+    ours = OPTIMIZERS[name](network, STRENGTH, **options)
     for gradient, rate in steps(network.parameters.size):
         network.gradient[:] = gradient
         ours.step(rate)

@@ -1,15 +1,17 @@
-"""Softmax and the cross-entropy."""
+"""Softmax, the cross-entropy, and targets."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
 from network.arrays import Floats, FloatType
-from network.loss import SoftmaxCrossEntropy, cross_entropy, softmax
+from network.loss import SoftmaxCrossEntropy, cross_entropy, one_hot, softmax
 
 logits_of = arrays(
     np.float64,
@@ -18,16 +20,12 @@ logits_of = arrays(
 )
 
 
-@given(logits_of)
-def test_softmax_sums_to_one(logits: Floats) -> None:
+@given(logits_of, st.floats(-1e4, 1e4))
+def test_softmax_sums_to_one_and_is_invariant_to_a_shift(logits: Floats, shift: float) -> None:
     p = softmax(logits)
     assert (p >= 0).all()
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
-
-
-@given(logits_of, st.floats(-1e4, 1e4))
-def test_softmax_is_invariant_to_a_shift(logits: Floats, shift: float) -> None:
-    np.testing.assert_allclose(softmax(logits + shift), softmax(logits), rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(softmax(logits + shift), p, rtol=1e-7, atol=1e-12)
 
 
 def test_softmax_is_the_ratio_of_exponentials() -> None:
@@ -37,26 +35,42 @@ def test_softmax_is_the_ratio_of_exponentials() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_loss_is_accurate_at_logits_of_ten_thousand(dtype: FloatType) -> None:
-    logits: Floats = np.array([[1e4, -1e4], [1e4, -1e4], [1e4, 1e4]], dtype)
-    labels = np.array([0, 1, 0])
-    np.testing.assert_allclose(cross_entropy(logits, labels), [0, 2e4, math.log(2)], rtol=1e-6)
-    gradient = SoftmaxCrossEntropy(2, dtype).gradient(logits, labels)
+    z: Floats = np.array([[1e4, -1e4], [1e4, -1e4], [1e4, 1e4]], dtype)
+    y = one_hot(np.array([0, 1, 0]), 2, dtype)
+    np.testing.assert_allclose(cross_entropy(z, y), [0, 2e4, math.log(2)], rtol=1e-6)
+    assert SoftmaxCrossEntropy().value(z, y) == pytest.approx((2e4 + math.log(2)) / 3)
+    gradient = SoftmaxCrossEntropy().gradient(z, y)
+    assert gradient.dtype == dtype
     np.testing.assert_allclose(3 * gradient, [[0.0, 0.0], [1.0, -1.0], [-0.5, 0.5]], rtol=1e-6)
 
 
 @given(logits_of, st.data())
-def test_cross_entropy_is_minus_the_log_of_softmax(logits: Floats, data: st.DataObject) -> None:
-    label = data.draw(st.integers(0, logits.shape[1] - 1))
-    p = softmax(logits)[:, label]
-    loss = cross_entropy(logits, np.full(len(logits), label))
+def test_cross_entropy_is_minus_the_log_of_softmax(z: Floats, data: st.DataObject) -> None:
+    label = data.draw(st.integers(0, z.shape[1] - 1))
+    p = softmax(z)[:, label]
+    loss = cross_entropy(z, one_hot(np.full(len(z), label), z.shape[1], np.float64))
     seen = p > 1e-300
     np.testing.assert_allclose(loss[seen], -np.log(p[seen]), rtol=1e-6, atol=1e-9)
 
 
-def test_gradients_of_alternating_batch_sizes_are_those_of_a_new_loss() -> None:
-    generator = np.random.default_rng(0)
-    loss = SoftmaxCrossEntropy(4, np.float64)
-    for rows in (5, 2, 5, 9, 1, 9):
-        logits, labels = generator.normal(size=(rows, 4)), generator.integers(4, size=rows)
-        expected = SoftmaxCrossEntropy(4, np.float64).gradient(logits, labels)
-        np.testing.assert_array_equal(loss.gradient(logits, labels), expected)
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0, 3]), r"must be in \[0, 3\), are in \[0, 3\]; number the classes from 0"),
+        (np.array([-1, 2]), r"must be in \[0, 3\), are in \[-1, 2\]; number the classes from 0"),
+        (np.eye(3, dtype=int), r"must have shape \(n,\), .* one-hot, pass labels.argmax\(axis=1\)"),
+        (np.array([0.0, 1.0]), r"must be whole numbers of shape \(n,\), are float64"),
+        (np.array(1), r"must be whole numbers of shape \(n,\), are int64 of \(\)"),
+    ],
+)
+def test_wrong_labels_are_refused(labels: NDArray[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^labels: {message}"):
+        one_hot(labels, 3)
+
+
+@pytest.mark.parametrize("y", [np.zeros(3), np.zeros((3, 2))])
+def test_labels_in_place_of_targets_are_refused(y: Floats) -> None:
+    z = np.zeros((len(y), 3))
+    for function in (cross_entropy, SoftmaxCrossEntropy().gradient, SoftmaxCrossEntropy().value):
+        with pytest.raises(ValueError, match=r"^targets: must .* make them with one_hot\(labels"):
+            function(z, y)

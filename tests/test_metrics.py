@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from network.loss import cross_entropy
+from network.loss import cross_entropy, one_hot
 from network.metrics import Bin, Evaluation, calibration_error, confusion_matrix, reliability
 
 
@@ -33,7 +33,9 @@ def test_an_evaluation_is_the_same_in_any_batches(cuts: list[int], seed: int) ->
     predicted = logits.argmax(axis=1)
     assert evaluation.accuracy == (predicted == labels).mean()
     assert evaluation.errors == (predicted != labels).sum()
-    assert evaluation.loss == pytest.approx(cross_entropy(logits, labels).mean(), rel=1e-12)
+    assert evaluation.loss == pytest.approx(
+        cross_entropy(logits, one_hot(labels, 3)).mean(), rel=1e-12
+    )
     np.testing.assert_array_equal(evaluation.confusion, confusion_matrix(labels, predicted, 3))
 
 

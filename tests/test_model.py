@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from network.arrays import Floats
 from network.layers import Dropout
-from network.loss import SoftmaxCrossEntropy
+from network.loss import SoftmaxCrossEntropy, one_hot
 from network.model import Network
 from tests import reference
 
@@ -21,8 +21,8 @@ network_sizes = st.lists(st.integers(1, 6), min_size=2, max_size=5)
 
 def initialized(sizes: list[int], rate: float = 0) -> Network:
     generator = np.random.default_rng(2)
-    dropout = [Dropout(units, rate, generator, np.float64) if rate else None for units in sizes]
-    network = Network(sizes, dropout[1:-1], np.float64)
+    dropout = [Dropout(rate, generator) if rate else None for _ in sizes[1:-1]]
+    network = Network(sizes, dropout, dtype=np.float64)
     network.parameters[:] = np.random.default_rng(0).normal(size=network.parameters.shape)
     return network
 
@@ -30,7 +30,7 @@ def initialized(sizes: list[int], rate: float = 0) -> Network:
 @given(sizes=network_sizes, rows=st.lists(st.integers(1, 9), min_size=1, max_size=6))
 def test_logits_and_gradients_are_those_of_the_reference(sizes: list[int], rows: list[int]) -> None:
     network = initialized(sizes)
-    loss = SoftmaxCrossEntropy(sizes[-1], np.float64)
+    loss = SoftmaxCrossEntropy()
     generator = np.random.default_rng(1)
     for count in rows:
         x = generator.normal(size=(count, sizes[0]))
@@ -39,11 +39,17 @@ def test_logits_and_gradients_are_those_of_the_reference(sizes: list[int], rows:
         logits = network.forward(x)
         np.testing.assert_allclose(logits, reference.logits(x, state), rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(network.logits(x), logits, rtol=1e-9, atol=1e-9)
-        network.backward(loss.gradient(logits, labels))
+        network.backward(loss.gradient(logits, one_hot(labels, sizes[-1])))
         found = reference.gradients(x, labels, state)
-        ordered = [found[f"{kind}{number}"] for kind in "Wb" for number in range(1, len(sizes))]
-        expected = np.concatenate([each.ravel() for each in ordered])
-        np.testing.assert_allclose(network.gradient, expected, rtol=1e-9, atol=1e-9)
+        assert list(network.gradients()) == list(state)
+        for name, gradient in network.gradients().items():
+            np.testing.assert_allclose(gradient, found[name], rtol=1e-9, atol=1e-9)
+            assert np.shares_memory(gradient, network.gradient)
+        outputs = network.outputs(x)
+        np.testing.assert_array_equal(outputs[-1], network.logits(x))
+        np.testing.assert_array_equal(network.predict(x), outputs[-1].argmax(axis=1))
+        for before, after in zip(outputs[:-1:2], outputs[1::2], strict=True):
+            np.testing.assert_array_equal(after, np.maximum(before, 0))
 
 
 @pytest.mark.parametrize("rows", [1, 8, 30])
@@ -63,25 +69,14 @@ def test_logits_between_forward_and_backward_do_not_change_the_gradient(
     np.testing.assert_array_equal(network.gradient, undisturbed.gradient)
 
 
-@pytest.mark.parametrize("sizes", [[4, 2], SIZES])
-def test_logits_are_not_overwritten(sizes: list[int]) -> None:
-    network = initialized(sizes, rate=0.5)
-    x = np.random.default_rng(0).normal(size=(5, 4))
-    logits = network.logits(x)
-    before = logits.copy()
-    network.logits(x + 1)
-    network.forward(x + 2)
-    network.backward(np.ones((5, 2)))
-    np.testing.assert_array_equal(logits, before)
-
-
 def test_dropout_is_off_in_evaluation() -> None:
     x = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
-    dropout = Network([6, 50, 3], [Dropout(50, 0.5, np.random.default_rng(1))])
+    dropout = Network([6, 50, 3], [Dropout(0.5, np.random.default_rng(1))])
     plain = Network([6, 50, 3])
     dropout.initialize(np.random.default_rng(2))
     plain.parameters[:] = dropout.parameters
     np.testing.assert_array_equal(dropout.logits(x), plain.logits(x))
+    np.testing.assert_array_equal(dropout.copy().forward(x), plain.logits(x))
     assert not np.allclose(dropout.forward(x), plain.logits(x))
 
 
@@ -129,10 +124,24 @@ def test_logits_of_no_images_are_empty() -> None:
 )
 def test_images_that_do_not_fit_are_refused(x: NDArray[Any], found: str) -> None:
     network = Network(SIZES)
-    message = rf"^x must be real numbers of shape \(rows, 4\), is {found}$"
-    for function in (network.forward, network.logits):
+    message = rf"^x: must be real numbers of shape \(rows, 4\), is {found}$"
+    for function in (network.forward, network.logits, network.predict, network.outputs):
         with pytest.raises(ValueError, match=message):
             function(x)
+
+
+def test_a_prediction_from_nan_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^x: must be finite, contains NaN or infinity"):
+        Network(SIZES).predict(np.full((1, 4), np.nan))
+
+
+def test_float16_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^dtype: must be float32 or float64, got float16$"):
+        Network(SIZES, dtype=np.float16)  # type: ignore[arg-type]
+
+
+def test_a_network_is_shown_with_sizes_and_parameters() -> None:
+    assert repr(Network([784, 64, 10])) == "Network(784 → 64 → 10, 50,890 parameters)"
 
 
 def test_state_is_made_of_views() -> None:
@@ -179,19 +188,19 @@ def test_a_state_of_no_network_is_refused(sizes: list[int], data: st.DataObject)
     del state[name]
     if wrong is not None:
         state[name] = np.asarray(wrong)
-    with pytest.raises(ValueError, match=r"^must hold|^[Wb]\d must (have|hold)"):
+    with pytest.raises(ValueError, match=r"^must contain|^[Wb]\d must (have|contain)"):
         Network.from_state_dict(state)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"W3": np.zeros((2, 2))}, "must hold W1, b1, W2, b2, holds W1, b1, W2, b2, W3"),
+        ({"W3": np.zeros((2, 2))}, "must contain W1, b1, W2, b2, contains W1, b1, W2, b2, W3"),
         ({"b2": np.zeros(3, np.float32)}, r"b2 must have shape \(2,\), has \(3,\)"),
         ({"W2": np.zeros((5, 2), np.float32)}, r"W2 must have shape \(3, 2\), has \(5, 2\)"),
-        ({"W2": np.full((3, 2), np.inf, np.float32)}, "W2 must hold finite float32 numbers"),
-        ({"W1": np.zeros((4, 3))}, "W1 must hold finite float32 numbers"),
-        ({"W1": np.zeros((4, 0))}, "must hold W1, b1, W2, b2 and so on, each W a matrix"),
+        ({"W2": np.full((3, 2), np.inf, np.float32)}, "W2 must contain finite float32 numbers"),
+        ({"W1": np.zeros((4, 3))}, "W1 must contain finite float32 numbers"),
+        ({"W1": np.zeros((4, 0))}, "must contain W1, b1, W2, b2 and so on, each W a matrix"),
     ],
 )
 def test_a_refusal_describes_the_error(change: dict[str, Floats], message: str) -> None:

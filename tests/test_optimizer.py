@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from network.arrays import FloatType
-from network.optimizer import OPTIMIZERS, OptimizerName, create_optimizer
+from network.limits import OptimizerName
+from network.optimizer import OPTIMIZERS, Adam, Optimizer
 from tests.reference import OPTIONS, STRENGTH, Doubles, network_to_step, steps
 
 State = dict[str, Doubles]
@@ -61,7 +62,7 @@ def test_each_step_is_that_of_the_paper(
     name: OptimizerName, dtype: FloatType, tolerance: float
 ) -> None:
     network = network_to_step(dtype)
-    optimizer = create_optimizer(name, network, STRENGTH, **OPTIONS[name])
+    optimizer = OPTIMIZERS[name](network, STRENGTH, **OPTIONS[name])
     theta, state = network.parameters.astype(np.float64), State()
     decayed = np.arange(theta.size) < network.weights.size
     for gradient, rate in steps(theta.size):
@@ -76,7 +77,7 @@ def test_first_step_of_adam_is_the_learning_rate() -> None:
     network = network_to_step()
     before = network.parameters.copy()
     network.gradient[:] = 4.0
-    create_optimizer("adam", network, 0, epsilon=1.0).step(0.01)
+    Adam(network, epsilon=1.0).step(0.01)
     np.testing.assert_allclose(before - network.parameters, 0.01 * 4 / 5)
 
 
@@ -85,19 +86,21 @@ def test_nothing_moves_without_gradient_and_decay(name: OptimizerName) -> None:
     network = network_to_step()
     before = network.parameters.copy()
     network.gradient[:] = 0
-    create_optimizer(name, network, 0, **OPTIONS[name]).step(0.1)
+    OPTIMIZERS[name](network, 0, **OPTIONS[name]).step(0.1)
     np.testing.assert_array_equal(network.parameters, before)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_settings_of_other_optimizers_are_not_used(name: OptimizerName) -> None:
-    results = []
+def test_neither_parts_nor_settings_of_other_optimizers_change_a_byte(name: OptimizerName) -> None:
     others = dict.fromkeys(("momentum", "beta1", "beta2", "epsilon"), 0.5)
-    for unused in ({}, others):
-        network = network_to_step()
-        optimizer = create_optimizer(name, network, STRENGTH, **{**unused, **OPTIONS[name]})
-        for gradient, rate in steps(network.parameters.size, count=5):
-            network.gradient[:] = gradient
-            optimizer.step(rate)
-        results.append(network.parameters)
-    np.testing.assert_array_equal(results[0], results[1])
+    results = []
+    for part, unused in ((2**16, {}), (5, {}), (1, others)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Optimizer, "PART", part)
+            network = network_to_step()
+            optimizer = OPTIMIZERS[name](network, STRENGTH, **{**unused, **OPTIONS[name]})
+            for gradient, rate in steps(network.parameters.size, count=5):
+                network.gradient[:] = gradient
+                optimizer.step(rate)
+            results.append(network.parameters.tobytes())
+    assert len(set(results)) == 1

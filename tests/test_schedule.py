@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from network.schedule import SHAPES, Schedule, ScheduleName
+from network.limits import ScheduleName
+from network.schedule import SHAPES, Schedule
 
 
 @pytest.mark.parametrize(

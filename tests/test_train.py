@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import yaml
 
-from network.training import Samples
-from network.training import score as score_of
+from network.metrics import score as score_of
+from network.samples import Samples
 from tests.support import WINDOWS, Clone
 
 if not WINDOWS:

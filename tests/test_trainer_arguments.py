@@ -1,31 +1,31 @@
 """The defaults of a Trainer, and what it refuses, each with a message that names it."""
 
-import math
+import operator
+import re
 from collections.abc import Callable
 from inspect import Parameter, signature
 from typing import Any
 
-from stages.settings.augment import Augment
-from stages.settings.model import Model
-from stages.settings.train import Train
-from stages.shared.settings import Section
+from stages.shared.settings import Augment, Model, Section, Train
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from network.optimizer import create_optimizer
+from network.limits import LIMITS, WHOLE, check
+from network.optimizer import Optimizer
 from network.trainer import Trainer
 
 IMAGES, LABELS = np.zeros((20, 3)), np.arange(20) % 4
-REAL = r"images must be real numbers of shape \(n, features\)"
-WHOLE = r"labels must be whole numbers of shape \(20,\)"
+REAL = r"images: must be real numbers of shape \(n, features\)"
+WHOLE_LABELS = r"labels: must be whole numbers of shape \(n,\)"
 ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}  # of its paper
 UNDEFORMED = {"rotation": 0, "scale": 0, "shear": 0, "shift": 0, "elastic": 0}
 DEFAULTS = {
     "validation": None,
     "hidden": (64, 32),
-    "members": 1,
     "dropout": 0,
     "optimizer": "sgd",
     "learning_rate": 0.006,
@@ -38,7 +38,6 @@ DEFAULTS = {
     **ADAM,
     "keep": "last",
     **UNDEFORMED,
-    "threads": 1,
     "seed": 0,
 }
 
@@ -50,12 +49,13 @@ def defaults(function: Callable[..., object]) -> dict[str, object]:
 
 def test_the_defaults_are_the_same_everywhere() -> None:
     assert defaults(Trainer) == DEFAULTS
-    assert defaults(create_optimizer) == {"momentum": 0.9, **ADAM, "threads": 1}
+    assert defaults(Optimizer) == {"decay": 0, "momentum": 0.9, **ADAM}
     models: tuple[type[Section], ...] = (Model, Augment, Train)
     fields = {name: field for model in models for name, field in model.model_fields.items()}
     optional = {name: field.default for name, field in fields.items() if not field.is_required()}
+    assert optional.pop("threads") == 1
     assert optional.items() <= DEFAULTS.items()
-    assert optional.keys() >= {"warmup", "threads", *ADAM, *UNDEFORMED}
+    assert optional.keys() >= {"warmup", *ADAM, *UNDEFORMED}
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
@@ -64,17 +64,25 @@ def test_the_defaults_are_the_same_everywhere() -> None:
     [
         (IMAGES[:, 0], LABELS, rf"{REAL}, are float64 of shape \(20,\)"),
         (IMAGES[:, :0], LABELS, rf"{REAL}, are float64 of shape \(20, 0\)"),
-        (IMAGES[None], LABELS, rf"{REAL}, are float64 of shape \(1, 20, 3\)"),
         (IMAGES.astype(complex), LABELS, rf"{REAL}, are complex128 of shape \(20, 3\)"),
         (IMAGES.astype(str), LABELS, rf"{REAL}, are <U32 of shape \(20, 3\)"),
         (IMAGES.astype(object), LABELS, rf"{REAL}, are object of shape \(20, 3\)"),
-        (IMAGES, LABELS[1:], rf"{WHOLE}, are int64 of shape \(19,\)"),
-        (IMAGES, LABELS[:, None], rf"{WHOLE}, are int64 of shape \(20, 1\)"),
-        (IMAGES, LABELS / 1, rf"{WHOLE}, are float64 of shape \(20,\)"),
-        (IMAGES, LABELS > 0, rf"{WHOLE}, are bool of shape \(20,\)"),
-        (IMAGES, LABELS.astype(str), rf"{WHOLE}, are <U21 of shape \(20,\)"),
-        (IMAGES, LABELS + 1, r"labels must be in \[0, 4\), are in \[1, 4\]"),
-        (IMAGES, LABELS - 1, r"labels must be in \[0, 4\), are in \[-1, 2\]"),
+        (IMAGES[None], LABELS, r".*; use images.reshape\(len\(images\), -1\)"),
+        (IMAGES, LABELS[1:], r"labels: must be 20, as there are images, are 19"),
+        (IMAGES, np.eye(4, dtype=int)[LABELS], r"labels: .* one-hot, pass labels.argmax\(axis=1\)"),
+        (IMAGES, LABELS / 1, rf"{WHOLE_LABELS}, are float64 of \(20,\)"),
+        (IMAGES, LABELS > 0, rf"{WHOLE_LABELS}, are bool of \(20,\)"),
+        (IMAGES, LABELS.astype(str), rf"{WHOLE_LABELS}, are <U21 of \(20,\)"),
+        (
+            IMAGES,
+            LABELS + 1,
+            r"labels: must be in \[0, 4\), are in \[1, 4\]; number the classes .*",
+        ),
+        (IMAGES, LABELS - 1, r"labels: must be in \[0, 4\), are in \[-1, 2\]; number .*"),
+        (IMAGES + 255, LABELS, r"images: .* are in \[255.0, 255.0\]; divide pixels by 255, .*"),
+        (IMAGES.astype("u1") + 128, LABELS, r"images: .* \[128, 128\]; divide pixels by 255, .*"),
+        (IMAGES * np.nan, LABELS, r"images: must be finite, contain NaN .*; replace them"),
+        (IMAGES - np.inf, LABELS, r"images: must be finite, contain NaN .*; replace them"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(
@@ -91,31 +99,62 @@ def test_splits_must_have_the_same_features() -> None:
         Trainer((IMAGES, LABELS), (IMAGES[:, :2], LABELS), classes=4)
 
 
+def test_training_needs_images() -> None:
+    with pytest.raises(ValueError, match=r"^train: must contain at least one image$"):
+        Trainer((IMAGES[:0], LABELS[:0]), classes=4)
+
+
+SETTINGS = sorted(LIMITS.keys() - {"threads"})  # the threads of matrix products: not the trainer's
+
+
+@given(name=st.sampled_from(SETTINGS), value=st.floats() | st.integers(-3, 3) | st.booleans())
+def test_a_number_is_accepted_within_its_limits_and_else_refused(name: str, value: float) -> None:
+    rules = LIMITS[name]
+    known = not isinstance(value, bool) and not (name in WHOLE and isinstance(value, float))
+    valid = known and all(getattr(operator, key)(value, rules[key]) for key in rules)
+    if valid:
+        check(name, value)
+        check(name, np.int64(value) if name in WHOLE else np.float64(value))
+        return
+    setting: dict[str, Any] = {name: [value] if name == "hidden" else value}
+    with pytest.raises(ValueError, match=rf"^{name}: must be .*, got {re.escape(str(value))}$"):
+        Trainer((IMAGES, LABELS), classes=4, **setting)
+
+
 @pytest.mark.parametrize(
-    ("name", "values", "rule"),
+    ("name", "value", "message"),
     [
-        ("hidden", [[0], [5, -1]], "must be at least 1 each"),
-        ("members", [0, -1], "must be at least 1"),
-        ("dropout", [1.0, -0.1, [0, 1], math.nan], r"must be in \[0, 1\)"),
-        ("dropout", [[], [0.1], [0.1] * 3], r"needs one rate per hidden layer \(2\)"),
-        ("optimizer", ["rmsprop", ""], "must be one of sgd, momentum, nesterov, adam, adamw"),
-        ("learning_rate", [0, -1.0, math.inf, math.nan], "must be a finite number above 0"),
-        ("batch_size", [0, 21], r"must be from 1 to the number of training images \(20\)"),
-        ("epochs", [0, -1], "must be at least 1"),
-        ("weight_decay", [-1e-9, math.inf, math.nan], "must be a finite number from 0"),
-        ("schedule", ["linear"], "must be one of constant, step, cosine, one_cycle"),
-        ("warmup", [-1, 35.5], r"must be from 0 to the number of epochs \(35\)"),
-        ("momentum", [1.0, -0.1, math.nan], r"must be in \[0, 1\)"),
-        ("beta1", [1.0, -0.1, math.nan], r"must be in \[0, 1\)"),
-        ("beta2", [1.0, -0.1, math.nan], r"must be in \[0, 1\)"),
-        ("epsilon", [0, -1.0, math.inf], "must be a finite number above 0"),
-        ("keep", ["first"], "must be last or best"),
+        ("learning_rate", -1, "must be above 0, got -1"),
+        ("dropout", 1.0, "must be below 1, got 1.0"),
+        ("dropout", [0, -0.1], "must be at least 0, got -0.1"),
+        ("dropout", [0.1], r"needs one rate per hidden layer \(2\), got 1"),
+        ("dropout", True, "must be a number, got True"),
+        ("batch_size", 2.0, "must be a whole number, got 2.0"),
+        ("batch_size", 21, r"must be at most the number of training images \(20\), got 21"),
+        ("seed", -1, "must be at least 0, got -1"),
+        ("optimizer", "rmsprop", "must be one of sgd, momentum, .*, adamw, got 'rmsprop'"),
+        ("schedule", "linear", "must be one of constant, step, cosine, one_cycle, got 'linear'"),
+        ("keep", "first", "must be one of last, best, got 'first'"),
+        ("warmup", 35.5, r"must be at most epochs \(35\), got 35.5"),
     ],
 )
-def test_settings_out_of_range_are_refused(name: str, values: list[Any], rule: str) -> None:
-    for value in values:
-        with pytest.raises(ValueError, match=rf"^{name}: {rule}, got "):
-            Trainer((IMAGES, LABELS), classes=4, **{name: value})
+def test_a_refusal_names_the_setting_the_rule_and_the_value(
+    name: str, value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: {message}$"):
+        Trainer((IMAGES, LABELS), classes=4, **{name: value})
+
+
+def test_threads_below_one_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^threads: must be at least 1, got -3$"):
+        check("threads", -3)
+
+
+def test_numbers_of_numpy_are_accepted() -> None:
+    numbers: tuple[Any, ...] = (np.float32(0.5), np.array([0.5, 0.5]), 0)
+    size: Any = np.int64(4)
+    for dropout in numbers:
+        Trainer((IMAGES, LABELS), classes=4, dropout=dropout, batch_size=size)
 
 
 @pytest.mark.parametrize("validation", [None, (IMAGES[:0], LABELS[:0])])

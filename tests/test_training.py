@@ -5,23 +5,20 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from network.decay import DecoupledDecay
-from network.training import Samples, score, train_epoch
 
-from network import training
+from network import metrics
 from network.arrays import Floats
 from network.layers import Dropout
+from network.loss import SoftmaxCrossEntropy
+from network.metrics import score
 from network.model import Network
-from network.optimizer import SGD
+from network.optimizer import SGD, Optimizer
+from network.samples import Samples
 from network.schedule import SHAPES, Schedule
 from network.trainer import DivergenceError, Trainer
 from tests import reference
 from tests.blobs import OVERFITTING, SHORT, TRAIN, VALIDATION, blobs
 from tests.support import LONGEST_WAIT
-
-
-def constant_rate(learning_rate: float) -> Schedule:
-    return Schedule(SHAPES["constant"], learning_rate, total=1, warmup=0)
 
 
 def trained(*arguments: Any, **options: Any) -> Floats:
@@ -37,9 +34,10 @@ def test_update_worked_out_by_hand() -> None:
     network = Network([2, 2], dtype=np.float64)
     w, b = network.state_dict().values()
     w[:] = [[1, 1], [3, 3]]
-    batches = [(np.array([[1.0, 2.0]]), np.array([0]))]
-    optimizer = SGD(network, DecoupledDecay(network, 0.4))
-    train_epoch(network, optimizer, batches, constant_rate(0.1))
+    network.backward(
+        SoftmaxCrossEntropy().gradient(network.forward(np.array([[1, 2]])), np.eye(2)[:1])
+    )
+    SGD(network, decay=0.4).step(0.1)
     np.testing.assert_allclose(
         w,
         [
@@ -66,36 +64,16 @@ def test_a_full_batch_step_is_that_of_the_formula_in_float64() -> None:
         assert np.linalg.norm(taken - step) < 1e-3 * np.linalg.norm(step), name
 
 
-class Recorder:
-    """An optimizer that changes nothing."""
-
-    def __init__(self) -> None:
-        self.rates: list[float] = []
-
-    def step(self, learning_rate: float) -> None:
-        """Record the learning rate."""
-        self.rates.append(learning_rate)
-
-
-def test_rates_follow_the_schedule_from_epoch_to_epoch() -> None:
-    trainer = Trainer(TRAIN, **SHORT, batch_size=25, schedule="cosine", warmup=4 / 3)
-    recorder = Recorder()
-    trainer._members[0] = trainer._members[0]._replace(optimizer=recorder)
-    list(trainer.run())
-    expected = [Schedule(SHAPES["cosine"], 0.1, 9, 4).rate(step) for step in range(9)]
-    assert recorder.rates == expected
-
-
-def test_an_epoch_begins_at_the_first_step_of_the_schedule() -> None:
-    schedule, recorder = Schedule(SHAPES["cosine"], 0.1, 9, 4), Recorder()
-    batches = [(TRAIN.images, TRAIN.labels)] * 2
-    train_epoch(Network([3, 3]), recorder, batches, schedule)
-    assert recorder.rates == [schedule.rate(0), schedule.rate(1)]
+def test_rates_follow_the_schedule_from_epoch_to_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    monkeypatch.setattr(Optimizer, "step", lambda _, rate: rates.append(rate))
+    list(Trainer(TRAIN, **SHORT, batch_size=25, schedule="cosine", warmup=4 / 3).run())
+    assert rates == [Schedule(SHAPES["cosine"], 0.1, 9, 4).rate(step) for step in range(9)]
 
 
 def test_training_learns_and_scores_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = blobs(2007)
-    monkeypatch.setattr(training, "BLOCK_ACTIVATIONS", 5000)  # so that there are several blocks
+    monkeypatch.setattr(metrics, "BLOCK_ACTIVATIONS", 5000)  # so that there are several blocks
     trainer = Trainer(samples, Samples(samples.images[:0], samples.labels[:0]), **SHORT)
     epochs = list(trainer.run())
     assert [epoch.number for epoch in epochs] == [1, 2, 3]
@@ -147,9 +125,10 @@ def test_ending_early_leaves_the_parameters_kept(keep: Literal["last", "best"]) 
 
 
 @pytest.mark.parametrize("ending", ["close", "throw"])
-def test_ending_early_stops_the_worker_before_the_next_batch(
+def test_ending_early_stops_training_before_the_next_step(
     ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    steps, threads = [], threading.active_count()
     stopped = threading.Event()
 
     class Stop(threading.Event):
@@ -157,37 +136,44 @@ def test_ending_early_stops_the_worker_before_the_next_batch(
             super().set()
             stopped.set()
 
-    class Waiting:
-        """Wait in the first step of the second epoch until the worker must stop."""
+    def step(_: Optimizer, rate: float) -> None:
+        steps.append(rate)
+        if len(steps) == len(TRAIN.labels) + 1:  # the first of the second epoch
+            stopped.wait(LONGEST_WAIT)
 
-        steps = 0
-
-        def step(self, _: float) -> None:
-            self.steps += 1
-            if self.steps == len(TRAIN.labels) + 1:
-                stopped.wait(LONGEST_WAIT)
-
+    monkeypatch.setattr(Optimizer, "step", step)
     monkeypatch.setattr("network.trainer.Event", Stop)
-    trainer = Trainer(TRAIN, **SHORT, batch_size=1)
-    optimizer = Waiting()
-    trainer._members[0] = trainer._members[0]._replace(optimizer=optimizer)
-    threads = threading.active_count()
-    epochs = trainer.run()
-    next(epochs)
+    run = Trainer(TRAIN, **SHORT, batch_size=1).run()
+    next(run)
     if ending == "close":
-        epochs.close()
+        run.close()
     else:
         with pytest.raises(KeyboardInterrupt):
-            epochs.throw(KeyboardInterrupt)
+            run.throw(KeyboardInterrupt)
     assert threading.active_count() == threads
-    assert len(TRAIN.labels) <= optimizer.steps <= len(TRAIN.labels) + 1
+    assert len(TRAIN.labels) <= len(steps) <= len(TRAIN.labels) + 1
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_divergence_names_epoch_and_loss() -> None:
-    epochs = Trainer(TRAIN, **{**SHORT, "learning_rate": 3e38}).run()
-    with pytest.raises(DivergenceError, match=r"^epoch 1: the loss is (nan|inf)$"):
+    epochs = Trainer(TRAIN, **{**SHORT, "learning_rate": 1e30}).run()
+    with pytest.raises(
+        DivergenceError, match=r"^epoch 1: the loss is (nan|inf); lower learning_rate$"
+    ):
         next(epochs)
+
+
+def test_dead_units_end_the_training() -> None:
+    message = r"^epoch \d: all units of hidden layer \d are 0 for every .*; lower learning_rate$"
+    with pytest.raises(DivergenceError, match=message):
+        list(Trainer(TRAIN, **{**SHORT, "learning_rate": 1e4}).run())
+
+
+def test_a_trainer_trains_once() -> None:
+    trainer = Trainer(TRAIN, **SHORT)
+    list(trainer.run())
+    with pytest.raises(RuntimeError, match=r"^run: has trained this network already; make a new"):
+        next(trainer.run())
 
 
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.2}, {"optimizer": "adam", "keep": "best"}])

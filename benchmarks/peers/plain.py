@@ -9,17 +9,17 @@ from examples import plain
 
 
 def main() -> None:
-    job, weights_path, report = read(sys.argv[1:])
+    job, weights, report = read(sys.argv[1:])
     plain.SIZES, plain.DROPOUT = [784, *job.hidden, 10], job.dropout[0]
     plain.LEARNING_RATE, plain.BATCH_SIZE = job.learning_rate, job.batch_size
     plain.WEIGHT_DECAY, plain.DATA = job.weight_decay, job.data
     train, validation = plain.load("train"), plain.load("validation")
-    weights, biases = plain.initialize(plain.SIZES)
+    layers = plain.initialize(plain.SIZES)
     report.started()
     for _ in range(job.epochs):
-        plain.train_epoch(weights, biases, *train)
-        report.epoch(*(plain.score(weights, biases, *split) for split in (train, validation)))
-    np.savez(weights_path, *weights, *biases)
+        plain.train_epoch(layers, *train)
+        report.epoch(*(plain.score(layers, *split) for split in (train, validation)))
+    np.savez(weights, *(array for layer in layers for array in layer))
     report.saved()
 
 

@@ -31,9 +31,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from network.limits import LIMITS
-from network.optimizer import OptimizerName
-from network.schedule import ScheduleName
+from network.limits import LIMITS, Keep, OptimizerName, ScheduleName
 
 
 class Section(BaseModel):
@@ -122,7 +120,7 @@ class Train(Section):
     epsilon: float = limited("epsilon", default=1e-8)
     schedule: ScheduleName = "constant"
     warmup: float = limited("warmup", default=0)
-    keep: Literal["last", "best"] = "last"
+    keep: Keep = "last"
     threads: int = limited("threads", default=1)
     seed: int = limited("seed")
 
