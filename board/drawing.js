@@ -84,7 +84,7 @@ board.addEventListener("pointermove", (event) => {
   const moves = event.getCoalescedEvents?.() ?? [];
   for (const move of moves.length ? moves : [event]) extend(pointOf(move));
 });
-board.addEventListener("lostpointercapture", announce);
+board.addEventListener("lostpointercapture", () => announce());
 // where text is selected, the browser would drag the selection and take the pointer away
 document.addEventListener("dragstart", (event) => event.preventDefault());
 

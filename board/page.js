@@ -260,7 +260,7 @@ const longest = Math.max(...CLASSES.map((name) => name.length));
 element("classes").style.setProperty("--names", `${Math.min(longest + 1, 11)}ch`);
 const sizes = [784, ...NETWORK.map(({ bias }) => bias.length)].join(" → ");
 const right = `${((100 * DATA.right) / DATA.images).toFixed(2)} % of ${DATA.images.toLocaleString("en")}`;
-element("sizes").textContent = `${sizes} units, with the weights that the pipeline trained: ${right} test images right.`;
+element("sizes").textContent = `${sizes} units, ${right} test images right`;
 element("logits").textContent = sumOf(LAST);
 const power = DATA.temperature === 1 ? "exp(z)" : `exp(z / ${decimal(DATA.temperature)})`;
 element("softmax").textContent = `p = ${power} / Σ ${power}`;
