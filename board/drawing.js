@@ -44,7 +44,7 @@ function drawLine(from, to, lineWidth) {
   Object.assign(ink, { strokeStyle: "black", lineWidth, lineCap: "round" });
   ink.beginPath();
   ink.moveTo(from.x, from.y);
-  ink.lineTo(to.x, to.y);
+  ink.lineTo(to.x, to.y + 0.01); // no length, no dot
   ink.stroke();
 }
 
