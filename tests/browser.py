@@ -1,9 +1,13 @@
-"""The drawing board in a real browser: ``make test-browser``, after the pipeline has run."""
+"""The drawing board in a real browser: ``make test-browser``, after the pipeline has run.
+
+``python -m tests.browser`` takes the picture of the board that the README shows.
+"""
 
 import base64
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,8 +40,9 @@ DIGITS = {
 }
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Start the Chromium or Chrome that is installed."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     assert path, f"needs one of {', '.join(NAMES)}: apt-get install chromium"
     with sync_playwright() as playwright:
@@ -45,6 +50,12 @@ def browser() -> Iterator[Browser]:
         launch = playwright.chromium.launch
         with launch(executable_path=path, args=FLAGS, chromium_sandbox=False) as browser:
             yield browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(autouse=True)
@@ -327,3 +338,14 @@ def test_it_fits_and_is_readable(width: int, theme: Any, page: Page) -> None:
     contrasts = page.evaluate(CONTRASTS)
     assert len(contrasts) > 50
     assert [each for each in contrasts if each[1] < 4.5] == []
+
+
+if __name__ == "__main__":
+    turns = np.linspace(1.05 * np.pi, 2.2 * np.pi, 30)
+    two = [(0.5 + 0.2 * np.cos(turn), 0.34 + 0.2 * np.sin(turn)) for turn in turns]
+    foot = [(0.3, 0.8), (0.42, 0.77), (0.55, 0.8), (0.74, 0.79)]
+    with launched() as chromium:
+        for drawn in opened(chromium.new_page(), ROOT / "plots/board.html"):
+            drawn.set_viewport_size({"width": 1440, "height": 900})
+            draw(drawn, [[*two, *foot]])
+            drawn.screenshot(path=ROOT / "docs/board.png")
