@@ -260,5 +260,5 @@ element("sizes").textContent = `${sizes} units, ${right} test images right`;
 element("logits").textContent = sumOf(LAST);
 const power = DATA.temperature === 1 ? "exp(z)" : `exp(z / ${decimal(DATA.temperature)})`;
 element("softmax").textContent = `p = ${power} / Σ ${power}`;
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
+matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", render);
 redraw();
