@@ -44,7 +44,7 @@ function drawLine(from, to, lineWidth) {
   Object.assign(ink, { strokeStyle: "black", lineWidth, lineCap: "round" });
   ink.beginPath();
   ink.moveTo(from.x, from.y);
-  ink.lineTo(to.x, to.y);
+  ink.lineTo(to.x, to.y + 0.01); // no length, no dot
   ink.stroke();
 }
 
@@ -84,7 +84,7 @@ board.addEventListener("pointermove", (event) => {
   const moves = event.getCoalescedEvents?.() ?? [];
   for (const move of moves.length ? moves : [event]) extend(pointOf(move));
 });
-board.addEventListener("lostpointercapture", announce);
+board.addEventListener("lostpointercapture", () => announce());
 // where text is selected, the browser would drag the selection and take the pointer away
 document.addEventListener("dragstart", (event) => event.preventDefault());
 

@@ -82,6 +82,15 @@ const subscript = (depth) => String(depth + 1).replace(/\d/g, (digit) => "₀₁
 const sumOf = (depth) =>
   `${depth < LAST ? "y" : "z"} = ${nameOf(depth - 1)} W${subscript(depth)} + b${subscript(depth)}`;
 
+/** Show the place under the pointer, or that of the keyboard's focus, in the panel; a click pins it. */
+function explore(view, move, under, focused) {
+  view.addEventListener(move, (event) => pointAt(under(event)));
+  view.addEventListener("pointerleave", () => pointAt(null));
+  view.addEventListener("click", (event) => pin(under(event), view));
+  view.addEventListener("focus", () => view.matches(":focus-visible") && pointAt(focused()));
+  view.addEventListener("blur", () => pointAt(null));
+}
+
 const layers = NETWORK.slice(0, -1).map(({ bias }, depth) => {
   const section = element("layer").content.cloneNode(true).firstElementChild;
   const canvas = section.querySelector("canvas");
@@ -97,28 +106,19 @@ const layers = NETWORK.slice(0, -1).map(({ bias }, depth) => {
   const columns = columnsOf(bias.length);
   const point = (unit) => {
     layer.unit = Math.min(Math.max(unit, 0), bias.length - 1);
-    pointAt({ depth, unit: layer.unit });
+    return { depth, unit: layer.unit };
   };
-  const pointUnder = (event) => {
+  explore(canvas, "pointermove", (event) => {
     const cell = canvas.clientWidth / columns;
-    const column = Math.min(Math.floor(event.offsetX / cell), columns - 1);
-    point(Math.floor(event.offsetY / cell) * columns + column);
-  };
-  const pinIt = () => pin({ depth, unit: layer.unit }, canvas);
-  canvas.addEventListener("pointermove", pointUnder);
-  canvas.addEventListener("pointerleave", () => pointAt(null));
-  canvas.addEventListener("click", (event) => {
-    pointUnder(event);
-    pinIt();
-  });
-  canvas.addEventListener("focus", () => canvas.matches(":focus-visible") && point(layer.unit));
-  canvas.addEventListener("blur", () => pointAt(null));
+    const [column, row] = [event.offsetX, event.offsetY].map((at) => Math.floor(at / cell));
+    return point(row * columns + Math.min(column, columns - 1));
+  }, () => point(layer.unit));
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-    if (step) point(layer.unit + step);
-    else if (event.key === "Home") point(0);
-    else if (event.key === "End") point(bias.length - 1);
-    else if (event.key === "Enter") pinIt();
+    if (step) pointAt(point(layer.unit + step));
+    else if (event.key === "Home") pointAt(point(0));
+    else if (event.key === "End") pointAt(point(bias.length - 1));
+    else if (event.key === "Enter") pin(point(layer.unit), canvas);
     else return;
     event.preventDefault();
   });
@@ -131,12 +131,8 @@ const classes = CLASSES.map((name, unit) => {
   button.className = "class";
   button.innerHTML = '<span class="name"></span><span class="bar"></span><span class="share"></span>';
   button.firstElementChild.textContent = name;
-  const me = { depth: LAST, unit };
-  button.addEventListener("pointerenter", () => pointAt(me));
-  button.addEventListener("pointerleave", () => pointAt(null));
-  button.addEventListener("focus", () => button.matches(":focus-visible") && pointAt(me));
-  button.addEventListener("blur", () => pointAt(null));
-  button.addEventListener("click", () => pin(me, button));
+  const me = () => ({ depth: LAST, unit });
+  explore(button, "pointerenter", me, me);
   element("classes").append(button);
   return button;
 });
@@ -260,9 +256,9 @@ const longest = Math.max(...CLASSES.map((name) => name.length));
 element("classes").style.setProperty("--names", `${Math.min(longest + 1, 11)}ch`);
 const sizes = [784, ...NETWORK.map(({ bias }) => bias.length)].join(" → ");
 const right = `${((100 * DATA.right) / DATA.images).toFixed(2)} % of ${DATA.images.toLocaleString("en")}`;
-element("sizes").textContent = `${sizes} units, with the weights that the pipeline trained: ${right} test images right.`;
+element("sizes").textContent = `${sizes} units, ${right} test images right`;
 element("logits").textContent = sumOf(LAST);
 const power = DATA.temperature === 1 ? "exp(z)" : `exp(z / ${decimal(DATA.temperature)})`;
 element("softmax").textContent = `p = ${power} / Σ ${power}`;
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
+matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", render);
 redraw();

@@ -21,8 +21,8 @@ function renderUnit({ depth, unit }) {
   const [value, bias] = [seen.sums[depth][unit], NETWORK[depth].bias[unit]].map(round);
   const sum = `${decimal(value - bias)} ${bias < 0 ? "−" : "+"} ${decimal(Math.abs(bias))}`;
   const output = isClass
-    ? `p = ${percent(seen.probabilities[unit])}`
-    : `output max(y, 0) = ${decimal(Math.max(value, 0))}`;
+    ? `p\u00a0=\u00a0${percent(seen.probabilities[unit])}`
+    : `output\u00a0max(y,\u00a00)\u00a0=\u00a0${decimal(Math.max(value, 0))}`;
   element("sum").textContent = `${letter} = ${nameOf(depth - 1)} W + b = ${sum} = ${decimal(value)}, ${output}`;
   element("decomposition").textContent = hasGradient
     ? renderGradient(depth, unit, title, letter, value)

@@ -42,13 +42,14 @@ function paint(canvas, values, [zero, positive, negative], { limit = largestOfAl
 /** Draw a line around the pixels of a painted image that are inked. */
 function outline({ context, cell }, x) {
   const inked = (column, row) => column >= 0 && column < 28 && x[row * 28 + column] > 0.5;
+  const line = cell / 6;
   context.fillStyle = color("ink");
   for (let row = 0; row <= 28; row++) {
     for (let column = 0; column <= 28; column++) {
       const here = inked(column, row);
       const [left, top] = [column * cell, row * cell];
-      if (here !== inked(column - 1, row)) context.fillRect(left - 1, top, 2, cell);
-      if (here !== inked(column, row - 1)) context.fillRect(left, top - 1, cell, 2);
+      if (here !== inked(column - 1, row)) context.fillRect(left - line / 2, top, line, cell);
+      if (here !== inked(column, row - 1)) context.fillRect(left, top - line / 2, cell, line);
     }
   }
 }

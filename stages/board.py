@@ -58,12 +58,12 @@ def check(network: Network, test: Predictions) -> None:
         x = np.maximum(z, 0)
     powers = np.exp(z - z.max(axis=1, keepdims=True))
     p = powers[np.arange(len(z)), test.predicted] / powers.sum(axis=1)
-    apart = np.abs(p - test.confidence)
-    if not (apart <= TOLERANCE).all():
+    same = np.abs(p - test.confidence) <= TOLERANCE
+    if not same.all():
         raise StageError(
-            f"{WEIGHTS}: with dense layers, ReLU and softmax, as the page computes, the probabilities"
-            f" of {(~(apart <= TOLERANCE)).sum()} of {len(x)} test images differ from {PREDICTIONS};"
-            f" change board/network.js and {Path(__file__).name}: check as network/ was changed"
+            f"{WEIGHTS}: the page's network (dense layers, ReLU, softmax) gives other probabilities"
+            f" than {PREDICTIONS} for {np.sum(~same)} of {len(same)} test images: change"
+            " board/network.js, and check in stages/board.py, as network/ was changed"
         )
 
 

@@ -41,7 +41,7 @@ def set_training(**settings: Any) -> None:
         ({"weight_decay": 1e30}, "weight_decay: epoch 1: the loss is nan, lower it from 1e+30"),
         (
             {"batch_size": 501},
-            "batch_size: must be from 1 to the number of training images (500), got 501",
+            "batch_size: must be at most the number of training images (500), got 501",
         ),
     ],
     ids=str,
