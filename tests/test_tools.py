@@ -1,8 +1,6 @@
 """The tools beside the pipeline: recipes and the schema of params.yaml."""
 
-import base64
 import json
-import re
 import sys
 from typing import Any
 
