@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Path:
 
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", *arguments],
+        ["make", *arguments],  # noqa: S607
         cwd=folder,
         env=os.environ | environment,
         capture_output=True,
