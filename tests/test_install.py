@@ -114,7 +114,7 @@ def test_the_reason_of_a_failed_install_is_shown(project: Path) -> None:
 def test_the_commands_of_the_readme_run_as_typed(
     fresh: Clone, finished: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTEST_ADDOPTS", "tests/test_split.py")  # of all tests, a few
+    monkeypatch.setenv("PYTEST_ADDOPTS", "tests/test_split.py")  # a few of the tests
     monkeypatch.setenv("UV_SYSTEM_CERTS", "1")
     clone = fresh.copy(tmp_path / "clone")
     [commands] = re.findall(
