@@ -102,9 +102,9 @@ INSTALL := --quiet --require-hashes --requirement
 		{ test -x $(BIN)/pip && echo "uv failed, falling back to pip" && \
 		python -m pip install $(INSTALL) $<; }
 	@touch .venv/run.installed $@
-	@pwd -P >.venv/place
+	@echo "$(CURDIR)" >.venv/place
 
-ifneq "$(shell test -x $(BIN)/python && cat .venv/place 2>/dev/null)" "$(shell pwd -P)"
+ifneq "$(shell test -x $(BIN)/python && cat .venv/place 2>/dev/null)" "$(CURDIR)"
 .venv/run.installed .venv/dev.installed: moved
 endif
 

@@ -15,6 +15,7 @@ from stages.shared.running import run
 PACKAGES = {
     "numpy": ["numpy"],
     "matplotlib": ["kiwisolver", "matplotlib", "numpy", "pillow"],
+    "zlib_ng": ["zlib-ng"],
 }
 LOCK = Path("requirements/run.txt")
 NO_STAGES = {"__init__", "code"}

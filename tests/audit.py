@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 # distributions by the name that is imported
 PACKAGES = {"kiwisolver": "kiwisolver", "matplotlib": "matplotlib", "numpy": "numpy"}
-PACKAGES["PIL"] = "pillow"
+PACKAGES |= {"PIL": "pillow", "zlib_ng": "zlib-ng"}
 
 
 class Touched:

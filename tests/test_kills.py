@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 from stages.running import parent
@@ -76,6 +77,7 @@ def leave_a_run_without_its_record(clone: Clone) -> None:
     record.unlink()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the command needs a POSIX shell")
 @pytest.mark.parametrize(
     "leave",
     [

@@ -1,7 +1,7 @@
 """Write pictures as PNG, in the same bytes on every system.
 
 Pillow compresses with the zlib of the system, and these differ. The package zlib-ng contains its
-own, in the same version everywhere.
+own, in one version everywhere.
 """
 
 import struct

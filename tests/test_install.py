@@ -1,0 +1,127 @@
+"""The environment, as the Makefile sets it up and as the README's commands do."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT, Clone
+
+needs_make = pytest.mark.skipif(sys.platform == "win32", reason="make is for Linux and macOS")
+TOOLS = ("sh", "make", "cat", "git", "rm", "sed", "touch")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the Makefile, the locks, and no environment."""
+    folder = tmp_path / "the näxt one"
+    shutil.copytree(ROOT / "requirements", folder / "requirements")
+    shutil.copy(ROOT / "Makefile", folder)
+    return folder
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments],  # noqa: S607
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def made(folder: Path, **environment: str) -> float:
+    """Set up the environment, and return the time at which it was made; its DVC must run."""
+    done = make(folder, "install", **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    subprocess.run([folder / ".venv/bin/dvc", "--version"], stdout=subprocess.DEVNULL, check=True)
+    return (folder / ".venv/pyvenv.cfg").stat().st_mtime
+
+
+def without_uv(folder: Path) -> str:
+    """Return a search path with the tools that make needs, and without uv."""
+    programs = folder / "some programs"
+    programs.mkdir()
+    for name in TOOLS:
+        program = shutil.which(name)
+        assert program
+        (programs / name).symlink_to(program)
+    (programs / "my python").symlink_to(sys.executable)
+    return str(programs)
+
+
+@needs_make
+def test_an_environment_is_made_again_only_if_it_is_moved_or_incomplete(project: Path) -> None:
+    first = made(project, LC_ALL="C")
+    assert made(project) == first
+    moved = project.rename(project.with_name("another"))
+    second = made(moved)
+    assert second > first
+    (moved / ".venv/place").unlink()  # as if the install was interrupted
+    third = made(moved)
+    assert third > second
+    (moved / "requirements/run.txt").touch()
+    assert made(moved) > third
+
+
+@needs_make
+def test_a_python_whose_path_has_a_space_is_used(project: Path) -> None:
+    path = without_uv(project.parent)
+    made(project, PATH=path, PYTHON=f"{path}/my python")
+    assert (project / ".venv/bin/pip").exists()
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("python", "message"),
+    [
+        ("import sys; sys.version_info = (3, 10)", "is too old, must be 3.11 or newer"),
+        ("import sys; sys.modules['ensurepip'] = None", "install the package python3-venv, or uv"),
+    ],
+)
+def test_a_python_that_cannot_make_one_is_named_in_a_line(
+    project: Path, python: str, message: str
+) -> None:
+    (project / "sitecustomize.py").write_text(python)
+    done = make(
+        project,
+        "install",
+        PATH=without_uv(project.parent),
+        PYTHON=sys.executable,
+        PYTHONPATH=str(project),
+    )
+    assert done.returncode != 0
+    error, of_make = done.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert message in error
+    assert of_make.startswith("make: ")
+
+
+@needs_make
+def test_the_reason_of_a_failed_install_is_shown(project: Path) -> None:
+    (project / "requirements/run.txt").write_text("dvc==3.67.1 --hash=sha256:" + 64 * "0")
+    done = make(project, "install")
+    assert done.returncode != 0
+    assert "hash" in done.stderr.lower()
+    assert not (project / ".venv/place").exists()
+
+
+def test_the_commands_of_the_readme_run_as_typed(
+    fresh: Clone, finished: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "tests/test_split.py")  # a few of the tests
+    monkeypatch.setenv("UV_SYSTEM_CERTS", "1")
+    clone = fresh.copy(tmp_path / "clone")
+    [commands] = re.findall(
+        r"^```sh\n(uv venv\n.*?)^```$",
+        (ROOT / "README.md").read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    for command in commands.splitlines():
+        clone.run(*command.partition("#")[0].split())
+    assert clone.outputs() == finished.outputs()
