@@ -40,7 +40,7 @@ def main() -> None:
         missing = [each for each in grid.runs if each not in done]
         failures: dict[Run, str] = {}
         bar: tqdm[NoReturn]
-        with tqdm(total=len(grid.runs), initial=len(done), unit="run") as bar:
+        with tqdm(total=len(grid.runs), initial=len(done), unit="run", disable=None) as bar:
             if missing and options.on == "slurm":
                 failures = slurm.execute(grid, missing, options.jobs, bar)
             elif missing:
@@ -81,7 +81,7 @@ def parse_options() -> argparse.Namespace:
 
 def prepare_data() -> None:
     """Make the data that the runs share, and record the present code of each stage."""
-    command = [sys.executable, "-m", "dvc", "repro", "--quiet", "--wait-for-lock", DATA]
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--quiet", DATA]
     if code := subprocess.run(command, check=False).returncode:
         sys.exit(code)  # DVC and the stage have said why
 

@@ -61,7 +61,7 @@ def _queue(overrides: list[str]) -> None:
     """
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "dvc", "exp", "run", "--queue", "--wait-for-lock"),
+            *(sys.executable, "-m", "dvc", "--wait-for-lock", "exp", "run", "--queue"),
             *(f"--set-param={override}" for override in overrides),
             TARGET,
         ],
@@ -86,7 +86,7 @@ def _queue(overrides: list[str]) -> None:
 def _wait(names: Collection[str], jobs: int, bar: "tqdm[NoReturn]") -> dict[str, str]:
     """Wait until runs have ended, and return the states of all runs in the queue."""
     if names:
-        dvc("queue", "start", "--jobs", str(jobs))
+        _start(jobs)
     ended = silent = 0
     while True:
         states, workers = _status()
@@ -99,9 +99,16 @@ def _wait(names: Collection[str], jobs: int, bar: "tqdm[NoReturn]") -> dict[str,
         if silent > SILENT_POLLS:
             if lost := [name for name in left if states[name] == "Running"]:
                 dvc("queue", "kill", *lost)
-            dvc("queue", "start", "--jobs", str(jobs))
+            _start(jobs)
             silent = 0
         time.sleep(POLL_SECONDS)
+
+
+def _start(jobs: int) -> None:
+    """Start workers, without a pipe, because they would keep it open."""
+    command = [sys.executable, "-m", "dvc", "queue", "start", "--quiet", "--jobs", str(jobs)]
+    if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
+        sys.exit(1)  # DVC has written the error
 
 
 def _status() -> tuple[dict[str, str], int]:
