@@ -1,11 +1,13 @@
-"""Sweeps on this machine: through DVC's queue, killed and resumed, and refused."""
+"""Sweeps on this machine: killed and resumed, in unusual repositories, and refused."""
 
 import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
-from itertools import product
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stages.shared.errors import StageError
@@ -13,20 +15,15 @@ from stages.shared.errors import StageError
 import psutil
 import pytest
 import yaml
-from dulwich.refs import Ref, check_ref_format
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.support import ROOT, Clone, wait_until
 from tools import sweep
-from tools.sweeping import local
-from tools.sweeping.runs import Workspace, plan
 
-COMMAND = (sys.executable, "-m", "tools.sweep", "--jobs=1", "--seeds=1")
+COMMAND = (sys.executable, "-m", "tools.sweep", "--jobs=2", "--seeds=1")
+RATES = ("0.02", "0.05")
 DIVERGING = "1000000.0"
-RATES = ("0.02", "0.05", DIVERGING)
 GRID = (
-    *("-S", f"train.learning_rate={','.join(RATES)}"),
+    *("-S", f"train.learning_rate={','.join((*RATES, DIVERGING))}"),
     *("-S", "model.hidden=[16,8]", "-S", "train.keep=best"),
 )
 
@@ -34,135 +31,212 @@ GRID = (
 def experiments(clone: Clone) -> dict[str, str]:
     """Return the commits of the clone's experiments, by learning rate."""
     listed = clone.run("git", "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps/")
-    found = re.findall("(.+) refs.+/train.learning_rate=(.+),seed=0,with=", listed.stdout)
-    return {rate: commit for commit, rate in found}
+    found = {}
+    for commit in re.findall(r"^(\w+) refs/exps/\w{2}/\w{38}/", listed.stdout, re.MULTILINE):
+        content = yaml.safe_load(clone.run("git", "show", f"{commit}:./params.yaml").stdout)
+        found[str(content["train"]["learning_rate"])] = commit
+    return found
 
 
-def at_work(clone: Clone) -> list[str]:
-    """Return the commands that run in the folder of the clone's sweep."""
-    commands = []
+def processes(clone: Clone) -> Iterator[psutil.Process]:
+    """Yield the processes in the clone's folder."""
     for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()).is_relative_to((clone.root / local.FOLDER).resolve()):
-                commands.append(" ".join(process.cmdline()))
-        except psutil.Error:
-            continue
-    return commands
+        with contextlib.suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(clone.root.resolve()):
+                yield process
 
 
-def table(clone: Clone, found: dict[str, str]) -> list[list[str]]:
-    """Return the cells of the table, the best setting first."""
-    lines = []
-    for rate, commit in found.items():
-        train, test = (
-            json.loads(clone.run("git", "show", f"{commit}:metrics/{name}.json").stdout)
-            for name in ("train", "test")
-        )
-        figures = train | test
-        lines.append(
-            [f"train.learning_rate={rate}", "1"]
-            + [
-                f"{figures[split][quantity]:.4f}"
-                for split, quantity in product(("validation", "test"), ("accuracy", "loss"))
-            ]
-        )
-    return sorted(lines, key=lambda line: line[2], reverse=True)
+@pytest.fixture
+def swept(clone: Clone) -> Iterator[Clone]:
+    """A clone whose queue ends with the test."""
+    yield clone
+    for process in processes(clone):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
-def test_a_sweep_is_killed_and_resumed(clone: Clone) -> None:
-    before = clone.outputs()
-    links: set[int] = set()
-    runs = clone.root / local.FOLDER / ".dvc/tmp/exps"
+def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone) -> None:
+    before = swept.outputs()
+    command = (*COMMAND, *GRID, "--test")
 
-    def a_run_has_ended() -> bool:
-        data = runs.glob("*/data/processed/train_images.npy")
-        with contextlib.suppress(FileNotFoundError):  # a run that has just ended
-            links.update(path.stat().st_nlink for path in data)
-        return bool(experiments(clone))
+    # Killed while DVC queues: DVC queues on.
+    killed = subprocess.Popen(command, cwd=swept.root)
+    wait_until((swept.root / ".git/refs/exps/celery/stash").exists)
+    killed.kill()
+    killed.wait()
 
-    killed = subprocess.Popen([*COMMAND, *GRID], cwd=clone.root)
-    try:
-        wait_until(a_run_has_ended)
-        assert at_work(clone)  # DVC's workers outlive the sweep
-    finally:
-        killed.kill()
-        killed.wait()
-    logs = "".join(path.read_text() for path in runs.glob("run/*/*.out"))
-    first = experiments(clone)
-    done = clone.run(*COMMAND, *GRID, "--test", check=False)
-    found = experiments(clone)
+    # Interrupted while runs go on: they go on.
+    interrupted = subprocess.Popen(command, cwd=swept.root, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: experiments(swept))
+    interrupted.send_signal(signal.SIGINT)
+    _, said = interrupted.communicate()
+    assert interrupted.returncode == 130
+    assert "The same command waits for them" in said
 
-    # no run that had ended was repeated
+    # Killed with all that it has started, as by a machine that goes down.
+    killed = subprocess.Popen(command, cwd=swept.root)
+    wait_until(lambda: "Running" in swept.dvc("queue", "status"))
+    for process in processes(swept):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    killed.wait()
+    first = experiments(swept)
+
+    done = swept.run(*command, check=False)
+    found = experiments(swept)
+
+    # No run that had ended was repeated.
+    assert first
     assert first.items() <= found.items()
-    assert found.keys() == {*RATES[:2]}
+    assert found.keys() == {*RATES}
 
-    # a failed run is named with its last line, and the others are there
+    # A failed run is named with its last line, and the others are there.
     assert done.returncode == 1
     [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert error.startswith(f"error: train.learning_rate={DIVERGING},seed=0,with=")
-    assert ": params.yaml: train." in error
-    header, *lines = [re.split("  +", line) for line in done.stdout.splitlines()]
+    assert error.startswith(f"error: train.learning_rate={DIVERGING} train.seed=0: params.yaml: ")
+    scores = {}
+    for rate, commit in found.items():
+        train, test = (
+            json.loads(swept.run("git", "show", f"{commit}:metrics/{name}.json").stdout)
+            for name in ("train", "test")
+        )
+        values = [
+            (train | test)[split][name]
+            for split in ("validation", "test")
+            for name in ("accuracy", "loss")
+        ]
+        scores[f"train.learning_rate={rate}"] = ["1", *(f"{value:.4f}" for value in values)]
+    header, *lines = [re.split("  +", line) for line in done.stdout.splitlines()[:3]]
     assert header[-2:] == ["test.accuracy", "test.loss"]
-    cells = [[cell for cell in line if not re.match("[-+]", cell)] for line in lines]
-    assert cells == table(clone, found)
+    assert {
+        setting: [cell for cell in cells if not re.match("[-+]", cell)] for setting, *cells in lines
+    } == scores
+    assert "sweep.png" in done.stdout
 
-    # runs share the data, and nothing is left of them but the experiments
-    assert min(links) > 1
-    assert "Stage 'preprocess' didn't change, skipping" in logs
-    assert "Running stage 'preprocess'" not in logs
-    assert clone.outputs() == before
-    assert clone.run("git", "status", "--porcelain").stdout == ""
-    assert clone.run("git", "stash", "list").stdout == ""
-    assert clone.run("git", "symbolic-ref", "HEAD").returncode == 0
-    assert not (clone.root / local.FOLDER).exists()
-    assert at_work(clone) == []
-
-    # pictures, which no run has drawn, are drawn of the one that is kept
-    clone.dvc("exp", "apply", found["0.05"])
-    content = yaml.safe_load((clone.root / "params.yaml").read_text())
+    # The workspace is as before, and the experiment is complete.
+    assert swept.outputs() == before
+    assert swept.run("git", "status", "--porcelain").stdout == ""
+    assert swept.run("git", "stash", "list").stdout == ""
+    assert swept.run("git", "symbolic-ref", "HEAD").returncode == 0
+    swept.dvc("exp", "apply", found["0.05"])
+    content = yaml.safe_load((swept.root / "params.yaml").read_text())
     assert content["train"]["learning_rate"] == 0.05
     assert content["model"]["hidden"] == [16, 8]
-    assert clone.repro("plot_loss") == ["plot_loss"]
-
-    clone.run("git", "checkout", "--quiet", "--force", "HEAD")
-    assert clone.run(*COMMAND, *GRID, "--clean").stdout == "2 experiments removed\n"
-    assert experiments(clone) == {}
+    assert swept.repro("evaluate") == []
 
 
-settings = st.lists(
-    st.tuples(st.from_regex(r"[a-z]{1,20}\.[a-z_]{1,20}", fullmatch=True), st.text(min_size=1)),
-    unique_by=lambda pair: pair[0],
-    max_size=6,
-).map(lambda pairs: tuple(f"{key}={value}" for key, value in pairs))
-workspaces = st.builds(Workspace, st.just("0" * 40), st.just("0" * 40), st.text())
+def test_a_kill_of_dvc_while_it_queues_is_mended_as_documented(swept: Clone) -> None:
+    branch = swept.run("git", "branch", "--show-current").stdout.strip()
+    swept.set(**{"train.epochs": 4})
+    before = swept.run("git", "diff").stdout
+    head = swept.root / ".git/HEAD"
+    queueing = swept.start_dvc("exp", "run", "--queue", "-S", "train.seed=1,2,3")
+    wait_until(lambda: not head.read_text().startswith("ref:"), pause=0)
+    queueing.kill()
+    queueing.wait()
+    swept.run("git", "checkout", "--force", branch)
+    swept.run("git", "stash", "pop")
+    swept.dvc("queue", "remove", "--all")
+    assert swept.run("git", "diff").stdout == before
+    assert swept.run("git", "symbolic-ref", "--short", "HEAD").stdout.strip() == branch
 
 
-@given(st.lists(settings, unique=True, max_size=4), settings, workspaces)
-def test_every_run_has_a_name_that_git_takes(
-    tried: list[tuple[str, ...]], common: tuple[str, ...], workspace: Workspace
+def in_a_subfolder(clone: Clone) -> Clone:
+    """Move the project into a folder of a repository, in a hook of which Git sets GIT_DIR."""
+    outer = clone.root.with_name("mono")
+    outer.mkdir()
+    inner = Clone(clone.root.rename(outer / "some project"))
+    (inner.root / ".git").rename(outer / ".git")
+    Clone(outer).commit("moved")
+    inner.run("git", "checkout", "--quiet", "--detach")
+    os.environ["GIT_DIR"] = str(outer / ".git")
+    return inner
+
+
+def as_a_submodule(clone: Clone) -> Clone:
+    """Make the project a submodule, in a path beyond ASCII, with Git's identity of its own."""
+    outer = Clone(clone.root.with_name("süper"))
+    outer.root.mkdir()
+    outer.run("git", "init", "--quiet")
+    allowed = ("-c", "protocol.file.allow=always")
+    outer.run("git", *allowed, "submodule", "--quiet", "add", str(clone.root), "inner")
+    outer.commit("submodule")
+    inner = Clone(outer.root / "inner")
+    inner.run("git", "config", "user.name", "somebody")
+    inner.run("git", "config", "user.email", "somebody@localhost")
+    inner.dvc("cache", "dir", "--local", str(clone.root / ".dvc/cache"))
+    inner.dvc("checkout")
+    inner.set(**{"train.batch_size": 32})
+    return inner
+
+
+@pytest.mark.parametrize("move", [in_a_subfolder, as_a_submodule])
+def test_a_sweep_runs_in(
+    move: Callable[[Clone], Clone], swept: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for run in plan(tried, common, [0, 1], workspace):
-        assert check_ref_format(Ref(f"refs/exps/{run.name}".encode()))
-        assert len(run.name.encode()) < 250  # a file's name may have 255 bytes, with `.lock`
+    monkeypatch.setenv("GIT_DIR", "")
+    monkeypatch.delenv("GIT_DIR")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    moved = move(swept)
+    state = ("git", "status", "--porcelain", "--branch")
+    before = moved.run(*state).stdout
+    done = moved.run(*COMMAND, "-S", "train.learning_rate=0.03", check=False)
+    assert done.returncode == 0, done.stderr
+    assert "train.learning_rate=0.03" in done.stdout
+    assert moved.run(*state).stdout == before
+    monkeypatch.delenv("GIT_DIR", raising=False)
+    assert experiments(moved).keys() == {"0.03"}
+    for process in processes(moved):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
-numbers = st.integers(0, 999) | st.floats(1e-6, 1e3)
-lists = st.lists(numbers, min_size=1, max_size=4).map(
-    lambda items: f"[{','.join(map(str, items))}]"
-)
+def refusal(clone: Clone, *options: str) -> str:
+    """Return the one line with which a sweep is refused."""
+    done = clone.run(*COMMAND, *options, check=False)
+    assert done.returncode == 1
+    assert not done.stdout
+    assert not experiments(clone)
+    return done.stderr
 
 
-@given(st.lists(lists, unique=True, max_size=4) | st.lists(st.text(), unique=True, max_size=4))
-def test_different_runs_have_different_names(values: list[str]) -> None:
-    tried = [(f"model.hidden={value}",) for value in values]
-    others = [Workspace("0" * 40, "0" * 40, changes) for changes in ("", "-a\n+b\n")]
-    names = [
-        run.name
-        for common in ((), ("train.epochs=1",))
-        for workspace in others
-        for run in plan(tried, common, [0, 1], workspace)
-    ]
-    assert len({*names}) == len(names)
+def test_a_state_in_which_runs_would_fail_is_refused(clone: Clone, tmp_path: Path) -> None:
+    (clone.root / "network/new.py").touch()
+    assert refusal(clone) == (
+        "error: network/new.py: Git does not track it, so no run has it: git add network/new.py\n"
+    )
+    clone.run("git", "add", "network/new.py")
+
+    clone.dvc("freeze", "train")
+    assert refusal(clone) == "error: dvc.yaml: train is frozen: dvc unfreeze train\n"
+    clone.dvc("unfreeze", "train")
+
+    clone.dvc("exp", "run", "--queue", "--name", "other", "--set-param", "train.epochs=1")
+    assert refusal(clone).startswith("error: DVC's queue has runs of something else: other: ")
+    assert "other" in clone.dvc("queue", "status")
+    clone.dvc("queue", "remove", "other")
+
+    clone.dvc("cache", "dir", "--local", str(tmp_path / "ü"))
+    assert "DVC's queue needs a cache folder with an ASCII path" in refusal(clone)
+    clone.dvc("cache", "dir", "--local", "--unset")
+
+    clone.commit("a module")
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    for branch, epochs in (("one", 1), ("two", 2)):
+        clone.run("git", "checkout", "--quiet", "-b", branch, "master")
+        clone.edit("dvc.lock", "epochs: 3", f"epochs: {epochs}")
+        clone.commit(branch)
+    clone.run("git", *identity, "merge", "one", check=False)
+    assert refusal(clone) == (
+        "error: dvc.lock: has merge conflicts: resolve them, then git add dvc.lock\n"
+    )
+
+    clone.run(
+        "git", "clone", "--quiet", "--depth=1", clone.root.as_uri(), str(tmp_path / "shallow")
+    )
+    assert refusal(Clone(tmp_path / "shallow")) == (
+        "error: DVC keeps no experiments in a shallow clone: git fetch --unshallow\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,15 +244,14 @@ def test_different_runs_have_different_names(values: list[str]) -> None:
     [
         (["--seeds=0"], "--seeds: must be at least 1"),
         (["--jobs=0"], "--jobs: must be at least 1"),
+        (["--unknown"], "unrecognized arguments: --unknown"),
         (["-S", "train.epochs"], "error: --set-param train.epochs: Error parsing override"),
         (["-S", "train.epoch=1"], "error: --set-param train.epoch=1: Could not override"),
         (["-S", "train.epochs=1,0"], "params.yaml: train.epochs: must be at least 1, got 0"),
-        (["-S", "train.seed=1"], "error: --set-param train.seed: --seeds sets it"),
-        (["-S", "dvc.yaml:a=1"], "error: --set-param dvc.yaml:a=1: must be of params.yaml"),
-        (["-S", "train.learning_rate=0.1..1"], "bounds are for --sampler tpe"),
-        (["--sampler=tpe", "-S", "train.epochs=1,2"], "--sampler tpe: give bounds"),
-        (["--sampler=tpe", "-S", "train.epochs=1..9", "--on=slurm"], "neither with --on slurm"),
-        (["--sampler=tpe", "-S", "train.epochs=1..9", "--seeds=5", "--runs=4"], "--runs: must be"),
+        (["-S", "train.seed=1"], "error: --set-param train.seed=1: --seeds sets it"),
+        (["-S", "dvc.yaml:a=1"], "error: --set-param dvc.yaml:a=1: must be in params.yaml"),
+        (["-S", "plot.rows=1,2"], "--set-param plot.rows: no stage up to evaluate depends on it"),
+        (["-S", "preprocess.validation_size=0"], "must be above 0 for a sweep"),
     ],
 )
 def test_a_wrong_option_is_named(
@@ -189,6 +262,7 @@ def test_a_wrong_option_is_named(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "argv", ["sweep", *options])
+    monkeypatch.setattr(sweep, "check_project", lambda: None)  # a checkout in CI is shallow
     with pytest.raises((SystemExit, StageError)) as ended:
         sweep.main()
     assert ended.value.args != (0,)

@@ -1,1 +1,1 @@
-"""The parts of a sweep: its runs, the queues that execute them, and their comparison."""
+"""The parts of a sweep: its grid, where its runs are executed, and their comparison."""

@@ -1,13 +1,15 @@
 """Comparison of settings that have been run with the same seeds."""
 
-from collections.abc import Mapping
-from math import sqrt
+from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 CONFIDENCE = 0.95
+MOST_SEEDS = 10_000
 
 
 class Row(NamedTuple):
@@ -17,7 +19,7 @@ class Row(NamedTuple):
     ----------
     setting : str
     values : list of float
-        one for each seed
+        one per seed
     differences : list of float
         from the best setting's values, for the seeds that both have
     margin : float or None
@@ -50,7 +52,7 @@ def compare(results: Mapping[str, Mapping[int, float]]) -> list[Row]:
     Parameters
     ----------
     results
-        of each setting, the value of each seed; larger is better
+        from settings to seeds to values; larger is better
 
     Returns
     -------
@@ -64,19 +66,43 @@ def compare(results: Mapping[str, Mapping[int, float]]) -> list[Row]:
        https://doi.org/10.1080/01621459.1961.10482090
     """
     ranked = sorted(results, key=lambda setting: -mean(results[setting].values()))
-    pairs = len(ranked) * (len(ranked) - 1) // 2
     best = results[ranked[0]]
     rows = [Row(ranked[0], list(best.values()), [], None)]
     for setting in ranked[1:]:
         values = results[setting]
         differences = [values[seed] - best[seed] for seed in values if seed in best]
-        rows.append(Row(setting, list(values.values()), differences, _margin(differences, pairs)))
+        margin = None
+        if len(differences) > 1:
+            spread = stdev(differences)
+            margin = float(_half_width(spread, len(differences), _pairs(len(ranked))))
+        rows.append(Row(setting, list(values.values()), differences, margin))
     return rows
 
 
-def _margin(differences: list[float], comparisons: int) -> float | None:
-    runs = len(differences)
-    if runs < 2:
+def seeds_for(rows: Sequence[Row], margin: float) -> int | None:
+    """Return the number of seeds for which every interval would have at most a margin.
+
+    All differences are taken to spread as those that spread most.
+
+    Returns
+    -------
+    int or None
+        none if no setting has two differences, or if the number is above ``MOST_SEEDS``
+    """
+    spreads = [stdev(row.differences) for row in rows if len(row.differences) > 1]
+    if not spreads:
         return None
-    quantile = stats.t.isf((1 - CONFIDENCE) / 2 / comparisons, runs - 1)
-    return float(quantile) * stdev(differences) / sqrt(runs)
+    seeds = np.arange(2, MOST_SEEDS + 1)
+    enough = seeds[_half_width(max(spreads), seeds, _pairs(len(rows))) <= margin]
+    return int(enough[0]) if enough.size else None
+
+
+def _pairs(settings: int) -> int:
+    return settings * (settings - 1) // 2
+
+
+def _half_width(
+    deviation: float, seeds: NDArray[np.int_] | int, comparisons: int
+) -> NDArray[np.float64]:
+    quantile = stats.t.isf((1 - CONFIDENCE) / 2 / comparisons, np.subtract(seeds, 1))
+    return np.asarray(quantile * deviation / np.sqrt(seeds))

@@ -1,183 +1,138 @@
-"""Runs through DVC's queue on this machine.
-
-DVC changes the workspace and restores it for each run that it queues, and a kill in between leaves
-it changed. The queue is therefore in a clone of the project that belongs to the sweep: the user's
-files are not touched, and the remains of a killed sweep are deleted. The clone uses the project's
-cache, and so a run that has been trained before is not trained again.
-"""
+"""Runs on this machine, by DVC's queue."""
 
 import contextlib
-import fcntl
-import shutil
+import io
+import re
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Collection
+from typing import NoReturn
 
-from stages.shared.paths import PARAMETERS
+from dvc.cli import main
+from tqdm import tqdm
 
-import psutil
-from dvc.config import Config
-from dvc.lock import LockError
-from dvc.repo import Repo
+from tools.sweeping.grid import TARGET, Grid, Run
+from tools.sweeping.programs import dvc, last_error
 
-from tools.sweeping.runs import TARGET, Run, Workspace, fetch, find, git
-
-FOLDER = Path(".dvc/tmp/sweep")
-DATA = "preprocess"  # the stage whose results all runs share
-LINKS = "hardlink,symlink"
-POLL_SECONDS = 1.0
-START_SECONDS = 10.0  # until a worker has started
-AHEAD = 2  # runs in the queue for each that runs
-WORKER = "queue-worker"
+POLL_SECONDS = 2.0
+SILENT_POLLS = 5  # without an answer from any worker, until all count as dead
+INTERRUPTED = 252  # DVC's exit code
+UNFINISHED = ("Queued", "Running")
 
 
-class Queue:
-    """DVC's queue in a clone of the project."""
-
-    def __init__(self, workspace: Workspace, jobs: int) -> None:
-        self._workspace = workspace
-        self._jobs = jobs
-        self._coming: deque[Run] = deque()
-        self._waiting: dict[str, str] = {}  # from names to DVC's revisions
-        self._started = -START_SECONDS
-
-    @cached_property
-    def _repo(self) -> Repo:
-        _make_clone(self._workspace)
-        return Repo(FOLDER)
-
-    def put(self, runs: Sequence[Run]) -> None:
-        """Accept runs, to be queued one after another."""
-        self._coming += runs
-
-    def _feed(self) -> None:
-        """Queue the next runs, and few ahead: DVC is slower the longer its queue is."""
-        while self._coming and len(self._waiting) < AHEAD * self._jobs:
-            run = self._coming.popleft()
-            self._waiting[run.name] = self._queue(run)
-            self._start()
-
-    def _queue(self, run: Run) -> str:
-        experiments = self._repo.experiments
-        options = {"targets": [TARGET], "params": {str(PARAMETERS): [*run.overrides]}}
-        while True:
-            try:
-                with contextlib.chdir(self._repo.root_dir):
-                    entry = experiments.queue_one(
-                        experiments.celery_queue, name=run.name, **options
-                    )
-            except LockError:  # held by a worker that takes a run
-                time.sleep(POLL_SECONDS)
-            else:
-                return str(entry.stash_rev)
-
-    def _start(self) -> None:
-        """Start the workers that are missing: a worker ends when it finds the queue empty."""
-        jobs = min(self._jobs, len(self._waiting) + len(self._coming))
-        if time.monotonic() - self._started < START_SECONDS or len(_processes(WORKER)) >= jobs:
-            return
-        _dvc("queue", "start", "--jobs", str(jobs))
-        self._started = time.monotonic()
-
-    def wait(self) -> dict[str, str]:
-        """Wait until runs end; return the last line of each, empty unless it has failed."""
-        ended: dict[str, str] = {}
-        while not ended:
-            self._feed()
-            time.sleep(POLL_SECONDS)
-            workers = _processes(WORKER)  # before the results, which the last may leave
-            done = find(self._workspace, self._repo.root_dir)
-            ended |= {name: "" for name in self._waiting if name in done}
-            ended |= {
-                name: line
-                for name, key in self._waiting.items()
-                if name not in done and (line := self._failure(key))
-            }
-            if any(not line for line in ended.values()):
-                fetch(self._workspace, self._repo.root_dir)
-            if any(self._repo.experiments.celery_queue.iter_queued()):
-                self._start()
-            elif not workers:
-                lost = self._waiting.keys() - ended
-                ended |= dict.fromkeys(lost, "ended with its worker, and without a result")
-        for name in ended:
-            del self._waiting[name]
-        return ended
-
-    def _failure(self, key: str) -> str:
-        process = self._repo.experiments.celery_queue.proc.get(key)
-        if process is None or not process.returncode:
-            return ""
-        return last_line(Path(process.stdout)) or f"ended with exit code {process.returncode}"
+def execute(
+    grid: Grid, missing: Collection[Run], jobs: int, bar: "tqdm[NoReturn]"
+) -> dict[Run, str]:
+    """Execute runs, and return the last error of each that has no result then."""
+    states, _ = _status()
+    own = {name: run for run, name in grid.names() if name in states}
+    if others := [
+        name for name, state in states.items() if state in UNFINISHED and name not in own
+    ]:
+        sys.exit(
+            f"error: DVC's queue has runs of something else: {', '.join(others)}: "
+            "let them end (dvc queue start), or dvc queue kill and dvc queue remove them"
+        )
+    running = {name for name in own if states[name] == "Running"}
+    if running and not any(_status()[1] for _ in range(SILENT_POLLS)):
+        dvc("queue", "kill", *running)
+        running = set()
+    # a run that was queued before may have had other code
+    if old := [name for name in own if name not in running and states[name] != "Success"]:
+        dvc("queue", "remove", *old)
+    begun = {own[name] for name in running}
+    for overrides in grid.calls(run for run in missing if run not in begun):
+        _queue(overrides)
+    states, _ = _status()
+    names = {
+        name: run for run, name in grid.names() if run in missing and states.get(name) in UNFINISHED
+    }
+    states = _wait(names.keys(), jobs, bar)
+    done = grid.results()
+    return {run: _failure(name, states.get(name)) for name, run in names.items() if run not in done}
 
 
-@contextlib.contextmanager
-def open_queue(workspace: Workspace, jobs: int) -> Iterator[Queue]:
-    """Open a queue; on exit, end its processes and remove it."""
-    FOLDER.parent.mkdir(parents=True, exist_ok=True)
-    with FOLDER.with_suffix(".lock").open("w") as lock:
+def _queue(overrides: list[str]) -> None:
+    """Queue runs.
+
+    DVC changes the workspace for a moment while it queues a run. It is in a session of its own, so
+    that Ctrl-C does not end it in that moment.
+    """
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "dvc", "--wait-for-lock", "exp", "run", "--queue"),
+            *(f"--set-param={override}" for override in overrides),
+            TARGET,
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+    interrupt, errors = None, None
+    while errors is None:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            sys.exit(f"error: {FOLDER}: another sweep is running")
-        try:
-            _discard()  # of a sweep that was killed
-            yield Queue(workspace, jobs)
-        finally:
-            _discard()
+            _, errors = process.communicate()
+        except KeyboardInterrupt as error:
+            interrupt = error
+    if interrupt:
+        raise interrupt
+    if process.returncode:
+        sys.exit(f"error: dvc exp run --queue: {' '.join(errors.split())}")
 
 
-def _make_clone(workspace: Workspace) -> None:
-    """Clone the project with its present changes, and make the data that all runs share."""
-    git("clone", "--quiet", "--shared", "--no-checkout", ".", str(FOLDER))
-    git("-C", str(FOLDER), "checkout", "--quiet", "--detach", workspace.snapshot)
-    git("-C", str(FOLDER), "reset", "--quiet", "--soft", workspace.commit)
-    with Repo() as repo, Config(FOLDER / ".dvc").edit("local") as settings:
-        settings["cache"] |= {"dir": repo.cache.local_cache_dir, "type": LINKS}
-        # where DVC keeps a database for each folder of a run
-        settings["core"]["site_cache_dir"] = str((FOLDER / ".dvc/tmp").resolve())
-    _dvc("repro", "--quiet", DATA)
+def _wait(names: Collection[str], jobs: int, bar: "tqdm[NoReturn]") -> dict[str, str]:
+    """Wait until runs have ended, and return the states of all runs in the queue."""
+    if names:
+        _start(jobs)
+    ended = silent = 0
+    while True:
+        states, workers = _status()
+        left = [name for name in names if states.get(name) in UNFINISHED]
+        bar.update(len(names) - len(left) - ended)
+        ended = len(names) - len(left)
+        if not left:
+            return states
+        silent = 0 if workers else silent + 1
+        if silent > SILENT_POLLS:
+            if lost := [name for name in left if states[name] == "Running"]:
+                dvc("queue", "kill", *lost)
+            _start(jobs)
+            silent = 0
+        time.sleep(POLL_SECONDS)
 
 
-def _discard() -> None:
-    """End the processes of the clone, which outlive a killed sweep, and remove it."""
-    while processes := _processes(WORKER, "queue", "exec-run"):
-        for process in processes:
-            with contextlib.suppress(psutil.Error):
-                for child in process.children(recursive=True):
-                    child.kill()
-                process.kill()
-        psutil.wait_procs(processes)
-    shutil.rmtree(FOLDER, ignore_errors=True)
+def _start(jobs: int) -> None:
+    """Start workers, without a pipe, because they would keep it open."""
+    command = [sys.executable, "-m", "dvc", "queue", "start", "--quiet", "--jobs", str(jobs)]
+    if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
+        sys.exit(1)  # DVC has written the error
 
 
-def _processes(*commands: str) -> list[psutil.Process]:
-    """Find DVC's processes in the clone by their commands."""
-    folder, found = FOLDER.resolve(), []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if {*commands} & {*process.cmdline()} and Path(process.cwd()).is_relative_to(folder):
-                found.append(process)
-    return found
+def _status() -> tuple[dict[str, str], int]:
+    """Return the state of each run in DVC's queue by its name, and the number of workers."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        code = main(["queue", "status"])  # in this process, because it is called again and again
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    if code:
+        sys.exit(1)  # DVC has written the error
+    rows = re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE)
+    return dict(rows), sum(map(int, re.findall(r"(\d+) (?:active|idle)", text.getvalue())))
 
 
-def _dvc(*arguments: str) -> None:
-    """Run DVC in the clone; if it fails, exit with its last line."""
-    log = FOLDER.with_suffix(".log")
-    with log.open("w") as file:  # and no pipe: a worker would hold it open
-        command = [sys.executable, "-m", "dvc", *arguments]
-        done = subprocess.run(command, cwd=FOLDER, stdout=file, stderr=file, check=False)
-    if done.returncode:
-        sys.exit(f"error: dvc {' '.join(arguments)}: {last_line(log)}")
-
-
-def last_line(log: Path) -> str:
-    """Return the last line of a log, or the last error of a stage where there is one."""
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return (errors or lines or [""])[-1]
+def _failure(name: str, state: str | None) -> str:
+    if state != "Failed":
+        return f"{name} ended without a result of the present code and data"
+    logs = subprocess.run(
+        [sys.executable, "-m", "dvc", "queue", "logs", name, "--encoding", "utf-8"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    return last_error(logs.stdout) or " ".join(logs.stderr.split())
