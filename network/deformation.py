@@ -42,7 +42,7 @@ class Deformation:
         if the number of pixels is not a square
     """
 
-    BLOCK_ROWS = 32
+    BLOCK_ROWS = 16
 
     def __init__(
         self,
