@@ -82,7 +82,7 @@ def parse_options() -> argparse.Namespace:
 def prepare_data() -> None:
     """Make the data that the runs share, and record the present code of each stage."""
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--quiet", DATA]
-    if code := subprocess.run(command, check=False).returncode:
+    if code := subprocess.run(command, stdout=sys.stderr, check=False).returncode:
         sys.exit(code)  # DVC and the stage have said why
 
 
