@@ -2,7 +2,7 @@
 
 import ast
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -239,16 +239,14 @@ def evaluate(
             return str(Path(value(part)).parents[count])
         case ast.Call(func=function, args=arguments):
             name = getattr(function, "attr", None) or getattr(function, "id", "")
-            return _call(name, function, [*_values(arguments, value)], cwd, value)
+            return _call(name, function, [*map(value, arguments)], cwd, value)
     raise ValueError("not readable")
 
 
-def _values(arguments: list[ast.expr], value: "object") -> Iterator[str]:
-    for argument in arguments:
-        yield value(argument)  # type: ignore[operator]
-
-
-def _call(name, function, values, cwd, value):  # type: ignore[no-untyped-def]
+def _call(
+    name: str, function: ast.expr, values: list[str], cwd: Path, value: Callable[[ast.expr], str]
+) -> str:
+    """Return what a call of a path function gives; ``value`` evaluates an expression."""
     if name in {"getcwd", "cwd"}:
         return str(cwd)
     if name in {"Path", "PurePath", "join", "joinpath", "str", "fspath"} and values:
@@ -257,8 +255,10 @@ def _call(name, function, values, cwd, value):  # type: ignore[no-untyped-def]
         return os.path.join(*values)
     if name == "dirname" and values:
         return os.path.dirname(values[0])
-    if name in {"abspath", "realpath", "normpath", "expanduser"} and values:
-        return os.path.normpath(cwd / values[0])
-    if name in {"resolve", "absolute", "as_posix", "expanduser"}:
-        return os.path.normpath(cwd / value(function.value))
+    if name in {"realpath", "abspath", "normpath"} and values:
+        change = os.path.realpath if name == "realpath" else os.path.normpath
+        return change(cwd / values[0])
+    if name in {"resolve", "absolute", "as_posix"} and isinstance(function, ast.Attribute):
+        change = os.path.realpath if name == "resolve" else os.path.normpath
+        return change(cwd / value(function.value))
     raise ValueError("not readable")
