@@ -39,7 +39,9 @@ def check(pipelines: Pipelines, codes: Codes) -> list[Report]:
         if writer and _covers(stage, stage.deps, output / stage.record):
             owner, followed = writer, True
         for path, names in closure.seen.items():
-            if not any(_covers(owner, owner.deps, Path(each), pipelines) for each in [*names, path]):
+            if not any(
+                _covers(owner, owner.deps, Path(each), pipelines) for each in [*names, path]
+            ):
                 _miss(reports[owner.address], config.name(min(names)))
     if writer and followed:
         named = [*config.locks, *(["pyproject.toml"] if _configured(config) else [])]

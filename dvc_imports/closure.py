@@ -137,12 +137,9 @@ class _Follower:
             waiting, self.waiting = self.waiting, []
             for each in waiting:
                 self.require(*each)
-        for choice in {(file, each.choice) for each, file, _ in self.waiting}:
-            group = [each for each, file, _ in self.waiting if (file, each.choice) == choice]
-            if choice[1] and choice in self.chosen:
-                continue
-            for each in group:
-                self.missing(each, choice[0])
+        for wanted, file, _ in self.waiting:
+            if (file, wanted.choice) not in self.chosen:
+                self.missing(wanted, file)
 
     def enter(self, path: str, module: str) -> None:
         """Read a file that the stage runs."""
@@ -195,9 +192,7 @@ class _Follower:
         if self.resolve(wanted, path, package) is None:
             self.waiting.append((wanted, path, package))
 
-    def resolve(
-        self, wanted: Import, path: str, package: str
-    ) -> list[tuple[str, str]] | None:
+    def resolve(self, wanted: Import, path: str, package: str) -> list[tuple[str, str]] | None:
         """Add the files that an import runs, and return them; None if it is not found."""
         base = wanted.module
         if wanted.level:
@@ -223,13 +218,18 @@ class _Follower:
                 found = [*found, *self.project.find(f"{base}.{name}", folders)[0]]
         if not found:
             return None
-        if wanted.choice:
+        if wanted.choice:  # `try` needs just one of its imports
             self.chosen.add((path, wanted.choice))
         self.add(found)
         return found
 
     def exported(
-        self, base: str, found: list[tuple[str, str]], folders: tuple[str, ...], path: str, line: int
+        self,
+        base: str,
+        found: list[tuple[str, str]],
+        folders: tuple[str, ...],
+        path: str,
+        line: int,
     ) -> Iterator[tuple[str, str]]:
         """Yield the modules that ``from base import *`` imports by ``__all__``."""
         if not found or os.path.basename(found[-1][0]) != "__init__.py":
@@ -251,7 +251,9 @@ class _Follower:
     def editable(self, top: str) -> list[str]:
         """Return the folder of an editable installation of the project in this environment."""
         origin = _installed(top)
-        inside = origin and not is_installed(origin) and Path(origin).is_relative_to(self.config.top)
+        inside = (
+            origin and not is_installed(origin) and Path(origin).is_relative_to(self.config.top)
+        )
         if not origin or not inside:
             return []
         folder, file = os.path.split(origin)
@@ -272,7 +274,9 @@ class _Follower:
         own, _ = self.project.find(top, self.folders(top))
         if own:
             if not wanted.choice:
-                self.problem(f"{how}; {top} is in {self.config.name(own[0][0])}, but the rest is not")
+                self.problem(
+                    f"{how}; {top} is in {self.config.name(own[0][0])}, but the rest is not"
+                )
             return
         self.closure.external.add(top)
         if top in sys.stdlib_module_names or _installed(top):

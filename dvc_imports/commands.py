@@ -9,7 +9,9 @@ from pathlib import Path
 
 from dvc_imports.projects import console_scripts, pytest_option
 
-PYTHON = re.compile(r"^(python|pypy)[\d.]*w?(\.exe)?$|^py(\.exe)?$|^\$\{?PYTHON\w*\}?$", re.IGNORECASE)
+PYTHON = re.compile(
+    r"^(python|pypy)[\d.]*w?(\.exe)?$|^py(\.exe)?$|^\$\{?PYTHON\w*\}?$", re.IGNORECASE
+)
 ASSIGNMENT = re.compile(r"^\w+=")
 SEPARATORS = re.compile(r"^[;&|()]+$")
 KEYWORDS = {"do", "then", "else", "elif", "if", "while", "until", "{", "}", "!", "exec", "export"}
@@ -150,7 +152,7 @@ class Commands:
     def _runner(
         self, words: list[str], cwd: Path, paths: tuple[str, ...], depth: int
     ) -> Iterator[Run]:
-        """Yield what a command runs that begins with ``uv run``, ``poetry run``, ``env`` …"""
+        """Yield what a command runs that begins with another, such as ``uv run`` or ``env``."""
         for index, word in enumerate(words):
             name, rest = Path(word).name, words[index + 1 :]
             if ASSIGNMENT.match(word):
@@ -164,7 +166,7 @@ class Commands:
                 or name in {"pytest", "papermill", "jupyter", *RUNNERS, *SHELLS}
                 or name in self._console_scripts()
                 or ("/" in word and (cwd / word).is_file())
-            ) and not words[index - 1 : index] in (["--with"], ["-p"], ["--python"], ["-n"]):
+            ) and words[index - 1 : index] not in (["--with"], ["-p"], ["--python"], ["-n"]):
                 yield from self._simple(words[index:], cwd, paths, depth)
                 return
             elif word.endswith(".py") and not word.startswith("-"):
@@ -200,9 +202,7 @@ class Commands:
         elif re.search(r"\b(ba|z|da|k)?sh\b", first) or words[0].endswith(".sh"):
             yield from self._shell(words, cwd, depth)
 
-    def _script(
-        self, path: str, cwd: Path, paths: tuple[str, ...], isolated: bool = False
-    ) -> Run:
+    def _script(self, path: str, cwd: Path, paths: tuple[str, ...], isolated: bool = False) -> Run:
         if (cwd / path).is_dir():  # a folder with __main__.py
             path, folder = os.path.join(path, "__main__.py"), os.path.realpath(cwd / path)
         else:

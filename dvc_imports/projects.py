@@ -36,8 +36,8 @@ def console_scripts(top: Path) -> dict[str, str]:
         data = _toml(folder)
         for table in (data.get("project", {}), data.get("tool", {}).get("poetry", {})):
             for name, target in table.get("scripts", {}).items():
-                target = target if isinstance(target, str) else target.get("reference", "")
-                found[name] = target.partition(":")[0]
+                text = target if isinstance(target, str) else target.get("reference", "")
+                found[name] = text.partition(":")[0]
         for text in (_setup_cfg(folder, "options.entry_points", "console_scripts")).splitlines():
             found |= _entry(text)
         for text in _setup_strings(folder):
@@ -51,7 +51,7 @@ def pytest_option(top: Path, name: str) -> list[str]:
     for file, section in (("pytest.ini", "pytest"), ("tox.ini", "pytest")):
         options = options or _ini(top / file).get(section, {})
     options = options or _ini(top / "setup.cfg").get("tool:pytest", {})
-    value = options.get(name, [])
+    value: str | list[str] = options.get(name, [])
     return value.split() if isinstance(value, str) else list(value)
 
 
@@ -103,7 +103,9 @@ def _setup_words(folder: Path) -> list[str]:
         return words
     quoted = r"""["']([\w./-]+)["']"""
     words += re.findall(rf"""package_dir\s*=\s*\{{\s*["']["']\s*:\s*{quoted}""", source)
-    return words + re.findall(rf"find_(?:namespace_)?packages\(\s*(?:where\s*=\s*)?{quoted}", source)
+    return words + re.findall(
+        rf"find_(?:namespace_)?packages\(\s*(?:where\s*=\s*)?{quoted}", source
+    )
 
 
 def _entry(text: str) -> dict[str, str]:

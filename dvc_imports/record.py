@@ -46,8 +46,9 @@ class Codes:
             return None
         name = self.config.name
         modules = {
-            name(path): source.fingerprint() if source and path.endswith((".py", ".ipynb")) else
-            _hash(Path(path))
+            name(path): source.fingerprint
+            if source and path.endswith((".py", ".ipynb"))
+            else _hash(Path(path))
             for path, source in closure.modules.items()
         }
         files = [

@@ -5,8 +5,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from dvc_imports.config import CodeError, find_root, is_excluded, read_config
-from dvc_imports.verify import check_files
+from dvc_imports.config import CodeError, find_root, read_config
+from dvc_imports.verify import check_files, is_own
 
 HOOK = Path(__file__).parent / "hook"
 
@@ -38,10 +38,6 @@ def run(command: list[str], stage: str | None) -> int:
     config = read_config(root)
     files = [line for line in dict.fromkeys(lines) if line]
     modules = [(Path(file).stem, file) for file in files]
-    main = next((file for file in files if Path(file).exists() and _is_own(config, file)), None)
+    main = next((file for file in files if is_own(file)), None)
     check_files(config, stage, modules, main)
     return 0
-
-
-def _is_own(config, file):  # type: ignore[no-untyped-def]
-    return not is_excluded(config.name(file), config.everywhere.exclude)

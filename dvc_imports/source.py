@@ -4,6 +4,7 @@ import ast
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from dvc_imports.fingerprint import PARSE_ERRORS, fingerprint, read_code
@@ -61,11 +62,10 @@ class Source:
     code: bytes = b""
     tree: ast.Module | None = None
 
+    @cached_property
     def fingerprint(self) -> str:
-        """Hash the code; forget the tree, which nobody else needs."""
-        value = fingerprint(self.code, self.tree)
-        self.tree = None
-        return value
+        """The hash of the code."""
+        return fingerprint(self.code, self.tree)
 
     def folder(self, expression: ast.expr, cwd: Path) -> str | None:
         """Return the path that an expression gives in this file, or None if it is not readable."""
@@ -103,9 +103,7 @@ def _read_statements(source: Source, tree: ast.Module) -> None:
             ]
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
-            source.imports.append(
-                Import(node.module or "", node.level, names, node.lineno, choice)
-            )
+            source.imports.append(Import(node.module or "", node.level, names, node.lineno, choice))
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in (
             getattr(node.test, "id", None),
             getattr(node.test, "attr", None),
@@ -198,7 +196,7 @@ def _is_sys_path(node: object) -> bool:
     )
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0911 - one for each kind of expression
     node: ast.expr, file: str, cwd: Path, variables: Mapping[str, ast.expr], depth: int = 0
 ) -> str:
     """Return the path that an expression of literals, ``__file__`` and path functions gives.
@@ -231,8 +229,8 @@ def evaluate(
             return value(part)
         case ast.Attribute(value=part, attr="parent"):
             return os.path.dirname(value(part))
-        case ast.Attribute(attr=("curdir" | "pardir" | "sep") as name):
-            return str(getattr(os, name))
+        case ast.Attribute(attr=constant) if constant in {"curdir", "pardir", "sep"}:
+            return str(getattr(os, str(constant)))
         case ast.Subscript(
             value=ast.Attribute(value=part, attr="parents"), slice=ast.Constant(value=int(count))
         ):

@@ -79,9 +79,7 @@ class Pipelines:
         repo = self._repo
         for folder, folders, files in repo.dvcignore.walk(repo.fs, str(self.root)):
             folders[:] = sorted(
-                each
-                for each in folders
-                if not repo.scm.is_ignored(os.path.join(folder, each, ""))
+                each for each in folders if not repo.scm.is_ignored(os.path.join(folder, each, ""))
             )
             path = os.path.join(folder, "dvc.yaml")
             if "dvc.yaml" in files and not repo.scm.is_ignored(path):

@@ -25,7 +25,8 @@ from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
 STARTED_IN = Path.cwd()
 ITSELF = os.path.dirname(os.path.realpath(__file__))
 LIBRARY = tuple(
-    os.path.join(os.path.realpath(sysconfig.get_path(name)), "") for name in ("stdlib", "platstdlib")
+    os.path.join(os.path.realpath(sysconfig.get_path(name)), "")
+    for name in ("stdlib", "platstdlib")
 )
 
 
@@ -117,9 +118,7 @@ def _read(path: Path) -> dict[str, Any]:
     raise CodeError(f"{path}: no record of a stage's code; write it anew with `dvc-imports record`")
 
 
-def _compare(
-    config: Config, record: dict[str, Any], modules: Iterable[tuple[str, str]]
-) -> None:
+def _compare(config: Config, record: dict[str, Any], modules: Iterable[tuple[str, str]]) -> None:
     exclude = config.for_stage(record["stage"]).exclude
     recorded = record["modules"]
     own = {name for each in recorded for name in _top_names(each)}
@@ -128,21 +127,13 @@ def _compare(
         if file in seen:
             continue
         seen.add(file)
-        file = os.path.abspath(file)
-        installed = is_installed(file)
-        if installed or file.startswith(LIBRARY):
-            if installed and name.partition(".")[0] in own:
-                _refuse_copy(config, recorded, name, file)
+        if is_installed(file) and name.partition(".")[0] in own:
+            _refuse_copy(recorded, name, file)
+        if not is_own(file):
             continue
         path = os.path.realpath(file)
         relative = config.name(path)
-        if (
-            path.startswith((*LIBRARY, ITSELF + os.sep))
-            or is_installed(path)
-            or is_excluded(relative, exclude)
-            or not file.endswith((".py", ".pyc", ".ipynb")) and relative not in recorded
-            and not os.path.isfile(file)
-        ):
+        if is_excluded(relative, exclude):
             continue
         if relative not in recorded:
             raise CodeError(
@@ -164,12 +155,20 @@ def _compare(
             raise CodeError(f"{name}: version {number} is installed, must be {expected}")
 
 
+def is_own(file: str) -> bool:
+    """Return whether a file is neither installed, nor of Python itself, nor of this package."""
+    if is_installed(file) or file.startswith(LIBRARY):
+        return False
+    path = os.path.realpath(file)
+    return not (is_installed(path) or path.startswith((*LIBRARY, ITSELF + os.sep)))
+
+
 def _top_names(path: str) -> list[str]:
     """Return the names by which a recorded module may be imported: those of its folders, too."""
-    return [part.removesuffix(".py") for part in path.split("/") if part not in {"..", "__init__.py"}]
+    return [part.removesuffix(".py") for part in path.split("/")]
 
 
-def _refuse_copy(config: Config, recorded: dict[str, str], name: str, file: str) -> None:
+def _refuse_copy(recorded: dict[str, str], name: str, file: str) -> None:
     """Raise an error if an installed file is a copy of a recorded module."""
     parts = name.split(".")
     tails = ("/".join(parts) + ".py", "/".join([*parts, "__init__.py"]))

@@ -26,6 +26,6 @@ sys.addaudithook(_note)
 sys.path[:] = [each for each in sys.path if os.path.abspath(each) != _HERE]
 del sys.modules[__name__]
 try:
-    import sitecustomize  # noqa: F401
+    import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
 except ImportError:
     sys.modules[__name__] = None  # type: ignore[assignment]
