@@ -50,6 +50,8 @@ def check(pipelines: Pipelines, codes: Codes) -> list[Report]:
                 _miss(reports[writer.address], name)
         if writer.always_changed:
             reports[writer.address].missing.clear()
+    for report in reports.values():
+        report.missing.sort()
     return [*reports.values()]
 
 

@@ -169,7 +169,7 @@ class _Follower:
         where = self.config.name(path) if path else "python -c"
         for expression, front in source.paths:
             folder = source.folder(expression, self.run.cwd)
-            if folder is None:
+            if folder is None or is_installed(folder):
                 continue  # `missing` reports an import that therefore is not found
             if front and folder not in self.front:
                 self.front.insert(0, folder)

@@ -92,18 +92,18 @@ def is_installed(path: str | Path) -> bool:
     return not {*INSTALLED}.isdisjoint(Path(path).parts)
 
 
-def find_root(start: Path) -> Path:
-    """Return the DVC project's folder: the nearest with ``.dvc``, at or above the start.
+def find_root(*starts: Path) -> Path:
+    """Return the DVC project's folder: the nearest with ``.dvc``, at or above a start.
 
     Raises
     ------
     CodeError
         if there is none
     """
-    for folder in (start, *start.parents):
+    for folder in [each for start in starts for each in (start, *start.parents)]:
         if (folder / ".dvc").is_dir():
             return folder
-    raise CodeError(f"{start}: not in a DVC project; no folder at or above it contains .dvc")
+    raise CodeError(f"{starts[-1]}: not in a DVC project; no folder at or above it contains .dvc")
 
 
 def read_config(root: Path) -> Config:

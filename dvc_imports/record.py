@@ -12,6 +12,7 @@ from dvc_imports.closure import Closure, Project
 from dvc_imports.commands import Commands
 from dvc_imports.config import CodeError, Config, normalized, read_toml
 from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
+from dvc_imports.source import Source, state
 from dvc_imports.stages import Stage
 
 
@@ -21,6 +22,7 @@ class Codes:
     def __init__(self, config: Config) -> None:
         self.config, self.project = config, Project(config)
         self._commands = Commands(config.top)
+        self._sources: dict[Path, Source] = {}
 
     @cache  # noqa: B019 - lives as long as the program
     def closure(self, stage: Stage) -> Closure:
@@ -29,6 +31,7 @@ class Codes:
         runs = [run for text in stage.commands for run in self._commands.read(text, stage.wdir)]
         closure = self.project.follow(runs, self.config.for_stage(stage.address))
         closure.problems[:0] = self._commands.problems
+        self._sources |= {source.path: source for source in closure.modules.values() if source}
         return closure
 
     def record(self, stage: Stage) -> dict[str, Any] | None:
@@ -63,6 +66,17 @@ class Codes:
             "files": {name(path): _hash(path) for path in sorted({*files})},
             "packages": self.versions(closure.external),
         }
+
+    def assert_unchanged(self) -> None:
+        """Raise an error if a module has changed since it was read.
+
+        DVC hashes the modules after they were recorded, and would take the edit for recorded.
+        """
+        for path, source in self._sources.items():
+            if not path.exists() or state(path) != source.state:
+                raise CodeError(
+                    f"{self.config.name(path)}: changed while it was recorded; run it again"
+                )
 
     def versions(self, imported: set[str]) -> dict[str, str]:
         """Return the installed versions of the configured packages that are imported."""
@@ -120,6 +134,7 @@ def write_records(codes: Codes, stages: list[Stage]) -> tuple[list[str], list[st
     for path in folder.rglob("*.json"):
         if str(path).casefold() not in written:
             path.unlink()
+    codes.assert_unchanged()
     return [*written.values()], problems
 
 

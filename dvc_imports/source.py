@@ -49,6 +49,7 @@ class Source:
     computed : lines that import a name which only the running program knows
     exports : names in ``__all__``; None if it is computed
     error : why the file cannot be parsed; empty if it can
+    state : of the file before it was read
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Source:
     variables: dict[str, ast.expr] = field(default_factory=dict)
     error: str = ""
     code: bytes = b""
+    state: tuple[int, ...] = ()
     tree: ast.Module | None = None
 
     @cached_property
@@ -80,7 +82,10 @@ def read_source(path: Path, code: bytes | None = None) -> Source:
     """Read a module; a file that is not valid Python gives a source with an error."""
     source = Source(path)
     try:
-        source.code = read_code(path) if code is None else code
+        if code is None:
+            source.state = state(path)
+            code = read_code(path)
+        source.code = code
         source.tree = ast.parse(source.code)
         _read_statements(source, source.tree)
         if any(word in source.code for word in WORDS):
@@ -90,6 +95,12 @@ def read_source(path: Path, code: bytes | None = None) -> Source:
         source.error = f"line {line}: {reason}" if line else str(reason) or type(error).__name__
         source.imports, source.tree = [], None
     return source
+
+
+def state(path: Path) -> tuple[int, ...]:
+    """Return what distinguishes a file from the same file saved again."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _read_statements(source: Source, tree: ast.Module) -> None:
@@ -236,8 +247,8 @@ def evaluate(  # noqa: PLR0911 - one for each kind of expression
         ):
             return str(Path(value(part)).parents[count])
         case ast.Call(func=function, args=arguments):
-            name = getattr(function, "attr", None) or getattr(function, "id", "")
-            return _call(name, function, [*map(value, arguments)], cwd, value)
+            called = str(getattr(function, "attr", None) or getattr(function, "id", ""))
+            return _call(called, function, [*map(value, arguments)], cwd, value)
     raise ValueError("not readable")
 
 

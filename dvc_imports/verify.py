@@ -47,13 +47,14 @@ def verify(stage: str | None = None) -> None:
         if a module is not recorded, comes from elsewhere or has changed, or a package has another
         version than recorded
     """
-    root = Path(os.path.realpath(os.environ.get("DVC_ROOT") or find_root(STARTED_IN)))
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    starts = [Path(main).parent if main else STARTED_IN, STARTED_IN]  # the script may be elsewhere
+    root = Path(os.path.realpath(os.environ.get("DVC_ROOT") or find_root(*starts)))
     modules = [
         (name, file)
         for name, module in [*sys.modules.items()]
         if isinstance(file := getattr(module, "__file__", None), str)
     ]
-    main = getattr(sys.modules["__main__"], "__file__", None)
     check_files(read_config(root), stage, modules, main)
 
 
