@@ -76,4 +76,4 @@ def test_every_module_belongs_to_a_stage(finished: Clone) -> None:
     }
     records = (finished.root / "data/code").glob("*.json")
     recorded = {name for record in records for name in json.loads(record.read_bytes())["modules"]}
-    assert modules - {"stages/code.py", "stages/stages.py"} == recorded
+    assert modules - {"stages/stages.py"} == recorded

@@ -1,8 +1,7 @@
 """Detect a data file or a setting that changed while a stage ran.
 
 DVC hashes the inputs of a stage when the stage has ended. It would record an edit made in the
-meantime as the input of the results. Modules are inputs of the stage ``code`` alone; ``code_key``
-checks those of the other stages.
+meantime as the input of the results. ``dvc_imports`` checks the modules.
 """
 
 import os
