@@ -4,7 +4,6 @@ from pathlib import Path
 
 PARAMETERS = Path("params.yaml")
 
-CODE = Path("data/code")
 RAW = Path("data/raw")
 TRAIN_IMAGES = RAW / "train-images-idx3-ubyte"
 TRAIN_LABELS = RAW / "train-labels-idx1-ubyte"

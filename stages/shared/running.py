@@ -16,11 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.running.code_key import CodeError, verify
 from stages.shared.errors import StageError, errors_as_lines
-from stages.shared.paths import CODE
 
 import psutil
+
+from dvc_imports import CodeError, verify
 
 SHELLS = {"sh", "dash", "bash", "zsh", "fish", "cmd", "powershell", "pwsh"}
 POLL_SECONDS = 0.2
@@ -37,12 +37,12 @@ def run(main: Callable[[], None]) -> None:
     argparse.ArgumentParser(prog=name, description=module.__doc__).parse_args()
     with errors_as_lines():
         if "DVC_STAGE" in os.environ:
-            run_under_dvc(main, os.environ["DVC_STAGE"])
+            run_under_dvc(main)
         else:
             main()
 
 
-def run_under_dvc(main: Callable[[], None], stage: str) -> None:
+def run_under_dvc(main: Callable[[], None]) -> None:
     """Run a stage whose results DVC will record together with its code and its inputs.
 
     Raises
@@ -57,23 +57,9 @@ def run_under_dvc(main: Callable[[], None], stage: str) -> None:
         raise StageError(
             "\n".join(f"{path}: changed while the stage ran; run it again" for path in changed)
         )
-    if stage != "code":
-        prove_code(stage)
-
-
-def prove_code(stage: str) -> None:
-    """Check that this process has imported the code that is recorded for the stage.
-
-    Raises
-    ------
-    StageError
-        if it has not; the record is then removed, so that DVC reruns the stage ``code``
-    """
-    record = CODE / f"{stage}.json"
     try:
-        verify(record)
+        verify()
     except CodeError as error:
-        record.unlink(missing_ok=True)
         raise StageError(str(error)) from None
 
 

@@ -4,12 +4,11 @@ import ast
 import io
 import tokenize
 
-from stages.running.code_key import fingerprint
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from dvc_imports.fingerprint import fingerprint
 from tests.support import ROOT
 
 SOURCES = [path.read_text() for path in sorted(ROOT.glob("[ns]t*/**/*.py"))]

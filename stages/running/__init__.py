@@ -1,1 +1,0 @@
-"""Running a stage: its errors, its parent process, and the check of its code and inputs."""
