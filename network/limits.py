@@ -5,7 +5,10 @@ The keys are those of the packages annotated-types and pydantic.
 
 import numbers
 import operator
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 _NOT_NEGATIVE, _SHARE = {"ge": 0, "le": 1e30}, {"ge": 0, "lt": 1}
 
@@ -29,6 +32,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "threads": {"ge": 1, "le": 64},
     "seed": {"ge": 0},
 }
+PER_LAYER = {"hidden", "dropout"}
 WHOLE = {"hidden", "batch_size", "epochs", "threads", "seed"}
 
 _RULES = {
@@ -40,13 +44,19 @@ _RULES = {
 
 
 def check(name: str, value: Any) -> None:
-    """Check the value of a hyperparameter: a number of Python or NumPy, but no bool.
+    """Check the value of a hyperparameter, or the value of each hidden layer.
+
+    A value is a number of Python or NumPy, but no bool.
 
     Raises
     ------
     ValueError
         if it is not a number within its limits: ``learning_rate: must be above 0, got -1``
     """
+    if name in PER_LAYER and isinstance(value, Sequence | np.ndarray):
+        for each in value:
+            check(name, each)
+        return
     whole = name in WHOLE
     kind, noun = (numbers.Integral, "whole number") if whole else (numbers.Real, "number")
     if isinstance(value, bool) or not isinstance(value, kind):
