@@ -6,7 +6,10 @@ the packages annotated-types and pydantic.
 
 import numbers
 import operator
+from collections.abc import Sequence
 from typing import Any, Literal
+
+import numpy as np
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
@@ -34,6 +37,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "threads": {"ge": 1, "le": 64},
     "seed": {"ge": 0},
 }
+PER_LAYER = {"hidden", "dropout"}
 WHOLE = {"hidden", "batch_size", "epochs", "threads", "seed"}
 
 _RULES = {
@@ -45,13 +49,19 @@ _RULES = {
 
 
 def check(name: str, value: Any) -> None:
-    """Check the value of a hyperparameter: a number of Python or NumPy, but no bool.
+    """Check the value of a hyperparameter, or the value of each hidden layer.
+
+    A value is a number of Python or NumPy, but no bool.
 
     Raises
     ------
     ValueError
         if it is not a number within its limits: ``learning_rate: must be above 0, got -1``
     """
+    if name in PER_LAYER and isinstance(value, Sequence | np.ndarray):
+        for each in value:
+            check(name, each)
+        return
     whole = name in WHOLE
     kind, noun = (numbers.Integral, "whole number") if whole else (numbers.Real, "number")
     if isinstance(value, bool) or not isinstance(value, kind):

@@ -1,12 +1,12 @@
 """Softmax and cross-entropy.
 
-z are logits (rows, classes). y are targets (rows, classes): each row sums to 1, and ``one_hot``
-makes them from labels.
+z are logits (rows, classes). y are targets (rows, classes), each row summing to one:
+``samples.one_hot`` makes them from labels.
 """
 
 import numpy as np
 
-from network.arrays import Floats, FloatType, Labels
+from network.arrays import Floats
 
 
 def softmax(z: Floats) -> Floats:
@@ -78,41 +78,6 @@ class SoftmaxCrossEntropy:
         """
         _check_targets(z, y)
         return (softmax(z) - y) / len(y)
-
-
-def one_hot(labels: Labels, classes: int, dtype: FloatType = np.float32) -> Floats:
-    """Return targets (rows, classes): in each row 1 at the label, and 0 elsewhere.
-
-    Parameters
-    ----------
-    labels : (rows,), whole numbers in [0, ``classes``)
-
-    Raises
-    ------
-    ValueError
-        if ``labels`` are not such numbers
-    """
-    check_labels(labels, classes)
-    identity: Floats = np.eye(classes, dtype=dtype)
-    return identity[labels]
-
-
-def check_labels(labels: Labels, classes: int) -> None:
-    """Raise ValueError if labels are not whole numbers (rows,) in [0, ``classes``)."""
-    if labels.ndim == 2:
-        raise ValueError(
-            f"labels: must have shape (n,), have {labels.shape};"
-            " if they are one-hot, pass labels.argmax(axis=1)"
-        )
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"labels: must be whole numbers of shape (n,), are {labels.dtype} of {labels.shape}"
-        )
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(
-            f"labels: must be in [0, {classes}), are in [{labels.min()}, {labels.max()}];"
-            " number the classes from 0, and set classes to their number"
-        )
 
 
 def _check_targets(z: Floats, y: Floats) -> None:

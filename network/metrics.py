@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network.arrays import Floats, Labels
-from network.loss import cross_entropy, one_hot
+from network.loss import cross_entropy
 from network.model import Network
-from network.samples import Samples
+from network.samples import Samples, one_hot
 
 # activations of the widest layer in the scoring of a block: 4 MiB in float32. Smaller blocks call
 # NumPy more often, and each call may interrupt the thread that trains the next epoch.

@@ -25,6 +25,7 @@ class Optimizer:
     """
 
     kept = 0  # number of vectors kept, each as long as θ
+    decoupled = False  # if so, the decay shrinks W directly, and else it adds λ W to dL/dW
     PART = 27_000  # elements: updated part by part, so that temporary arrays stay in the cache
 
     def __init__(
@@ -50,34 +51,25 @@ class Optimizer:
     def step(self, learning_rate: float) -> None:
         """Change the parameters by the gradient of the last ``Network.backward``."""
         self.steps += 1
-        for theta, g, weights, weights_gradient, *kept in self._parts:
-            if self.decay:
-                self.penalize(weights, weights_gradient, learning_rate)
+        for part in self._parts:
+            theta, g, weights, weights_gradient, *kept = part
+            if self.decay and self.decoupled:
+                weights *= 1 - learning_rate * self.decay
+            elif self.decay:
+                weights_gradient += self.decay * weights
             self.update(theta, g, learning_rate, *kept)
-
-    def penalize(
-        self,
-        weights: Floats,
-        weights_gradient: Floats,
-        learning_rate: float,  # noqa: ARG002 - used where the decay is decoupled
-    ) -> None:
-        """dL/dW ← dL/dW + λ W, the gradient of loss and penalty."""
-        weights_gradient += self.decay * weights
 
     update: Callable[..., None]  # changes θ in place, given θ, g, η and the vectors kept
 
 
 class SGD(Optimizer):
-    """W ← W - η (dL/dW + λ W) and b ← b - η dL/db."""
+    """W ← W - η (dL/dW + λ W) = (1 - η λ) W - η dL/dW, and b ← b - η dL/db.
 
+    In float32 the factor is rounded to a multiple of 2⁻²⁴ ≈ 6e-8.
+    """
+
+    decoupled = True  # the same without kept vectors, and reads less memory
     PART = 2**16  # it needs no temporary arrays
-
-    def penalize(self, weights: Floats, _: Floats, learning_rate: float) -> None:
-        """W ← (1 - η λ) W, which reads less memory than adding λ W to the gradient.
-
-        In float32 the factor is a multiple of 2⁻²⁴ ≈ 6e-8, so that η λ is rounded.
-        """
-        weights *= 1 - learning_rate * self.decay
 
     def update(self, theta: Floats, g: Floats, learning_rate: float) -> None:
         """θ ← θ - η g."""
@@ -137,14 +129,12 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with a decoupled decay: the penalty's gradient does not enter m and v.
+    """Adam with a decoupled decay: W ← (1 - η λ) W, so that the penalty does not enter m and v.
 
     Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
     """
 
-    def penalize(self, weights: Floats, _: Floats, learning_rate: float) -> None:
-        """W ← W - η λ W."""
-        weights -= learning_rate * self.decay * weights
+    decoupled = True
 
 
 OPTIMIZERS: dict[OptimizerName, type[Optimizer]] = {

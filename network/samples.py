@@ -1,12 +1,11 @@
-"""Images and their labels, checked before training."""
+"""Images and labels, checked before training; targets from labels."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from network.arrays import Floats, Labels
-from network.loss import check_labels
+from network.arrays import Floats, FloatType, Labels
 
 LARGEST = (
     100  # initial weights are meant for inputs of magnitude 1; pixels from 0 to 255 train badly
@@ -53,3 +52,38 @@ def checked(images: NDArray[Any], labels: Labels, classes: int) -> Samples:
                 " divide pixels by 255, or standardize each feature"
             )
     return Samples(np.asarray(images, np.float32), labels)
+
+
+def one_hot(labels: Labels, classes: int, dtype: FloatType = np.float32) -> Floats:
+    """Return targets (rows, classes): in each row 1 at the label, and 0 elsewhere.
+
+    Parameters
+    ----------
+    labels : (rows,), whole numbers in [0, ``classes``)
+
+    Raises
+    ------
+    ValueError
+        if ``labels`` are not such numbers
+    """
+    check_labels(labels, classes)
+    identity: Floats = np.eye(classes, dtype=dtype)
+    return identity[labels]
+
+
+def check_labels(labels: Labels, classes: int) -> None:
+    """Raise ValueError if labels are not whole numbers (rows,) in [0, ``classes``)."""
+    if labels.ndim == 2:
+        raise ValueError(
+            f"labels: must have shape (n,), have {labels.shape};"
+            " if they are one-hot, pass labels.argmax(axis=1)"
+        )
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels: must be whole numbers of shape (n,), are {labels.dtype} of {labels.shape}"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"labels: must be in [0, {classes}), are in [{labels.min()}, {labels.max()}];"
+            " number the classes from 0, and set classes to their number"
+        )

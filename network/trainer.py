@@ -13,12 +13,12 @@ from network.batches import ShuffledBatches
 from network.deformation import Deformation
 from network.epochs import train
 from network.layers import Dropout
-from network.limits import Keep, OptimizerName, ScheduleName, check, check_choice
-from network.loss import SoftmaxCrossEntropy, one_hot
+from network.limits import LIMITS, Keep, OptimizerName, ScheduleName, check, check_choice
+from network.loss import SoftmaxCrossEntropy
 from network.metrics import Score, score
 from network.model import Network
 from network.optimizer import OPTIMIZERS
-from network.samples import checked
+from network.samples import checked, one_hot
 from network.schedule import SHAPES, Schedule
 from network.threads import ahead
 
@@ -114,6 +114,10 @@ class Trainer:
         elastic: float = 0.0,
         seed: int = 0,
     ) -> None:
+        given = locals()
+        for name in LIMITS:
+            if name in given:
+                check(name, given[name])
         limits = {
             "rotation": rotation,
             "scale": scale,
@@ -121,29 +125,11 @@ class Trainer:
             "shift": shift,
             "elastic": elastic,
         }
-        constants = {"momentum": momentum, "beta1": beta1, "beta2": beta2, "epsilon": epsilon}
-        numbers = {
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "epochs": epochs,
-            "weight_decay": weight_decay,
-            "warmup": warmup,
-            "seed": seed,
-        }
-        for name, value in (numbers | limits | constants).items():
-            check(name, value)
-        rates: list[float]
-        if isinstance(dropout, Sequence | np.ndarray):
-            rates = list(dropout)
-        else:
-            rates = [dropout] * len(hidden)
-        for name, values in (("hidden", hidden), ("dropout", rates)):
-            for value in values:
-                check(name, value)
-        if len(rates) != len(hidden):
+        if np.ndim(dropout) and np.shape(dropout) != np.shape(hidden):
             raise ValueError(
-                f"dropout: needs one rate per hidden layer ({len(hidden)}), got {len(rates)}"
+                f"dropout: needs one rate per hidden layer ({len(hidden)}), got {np.size(dropout)}"
             )
+        rates = list(np.broadcast_to(dropout, len(hidden)))
         check_choice("optimizer", optimizer, tuple(OPTIMIZERS))
         check_choice("schedule", schedule, tuple(SHAPES))
         check_choice("keep", keep, get_args(Keep))
@@ -183,7 +169,12 @@ class Trainer:
         self.network = Network([features, *hidden, classes], drops)
         self.network.initialize(np.random.default_rng(weights))
         self._optimizer = OPTIMIZERS[optimizer](
-            self.network, weight_decay / batch_size, **constants
+            self.network,
+            weight_decay / batch_size,
+            momentum=momentum,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
         )
         self._batches = ShuffledBatches(
             samples.images,

@@ -7,9 +7,10 @@ import pytest
 
 from network.arrays import Floats
 from network.layers import Dense, Dropout, ReLU
-from network.loss import SoftmaxCrossEntropy, one_hot
+from network.loss import SoftmaxCrossEntropy
 from network.model import Network
 from network.optimizer import SGD, Momentum
+from network.samples import one_hot
 from tests.reference import penalty
 
 STEP = 1e-6

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from network.arrays import Floats, FloatType
-from network.loss import SoftmaxCrossEntropy, cross_entropy, one_hot, softmax
+from network.loss import SoftmaxCrossEntropy, cross_entropy, softmax
+from network.samples import one_hot
 
 logits_of = arrays(
     np.float64,

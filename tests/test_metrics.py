@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from network.loss import cross_entropy, one_hot
+from network.loss import cross_entropy
 from network.metrics import Bin, Evaluation, calibration_error, confusion_matrix, reliability
+from network.samples import one_hot
 
 
 def test_evaluation_worked_out_by_hand() -> None:

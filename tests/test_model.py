@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from network.arrays import Floats
 from network.layers import Dropout
-from network.loss import SoftmaxCrossEntropy, one_hot
+from network.loss import SoftmaxCrossEntropy
 from network.model import Network
+from network.samples import one_hot
 from tests import reference
 
 SIZES = [4, 3, 2]
