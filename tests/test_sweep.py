@@ -231,7 +231,9 @@ def test_a_state_in_which_runs_would_fail_is_refused(clone: Clone, tmp_path: Pat
         "error: dvc.lock: has merge conflicts: resolve them, then git add dvc.lock\n"
     )
 
-    clone.run("git", "clone", "--quiet", "--depth=1", clone.root.as_uri(), str(tmp_path / "shallow"))
+    clone.run(
+        "git", "clone", "--quiet", "--depth=1", clone.root.as_uri(), str(tmp_path / "shallow")
+    )
     assert refusal(Clone(tmp_path / "shallow")) == (
         "error: DVC keeps no experiments in a shallow clone: git fetch --unshallow\n"
     )
