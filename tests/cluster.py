@@ -1,6 +1,7 @@
 """Sweeps on a real Slurm, one node on loopback, and so not among the tests: make test-cluster."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 from tests.support import Clone, wait_until
-from tools.sweeping import cluster
+from tools.sweeping import slurm as module
 
 GRID = ("-S", "train.learning_rate=0.02,0.05", "--seeds=2")
 ON_SLURM = (sys.executable, "-m", "tools.sweep", *GRID, "--on=slurm", "--jobs=2")
@@ -146,9 +147,9 @@ def project(clone: Clone, tmp_path: Path) -> Clone:
 
 
 def arrays(clone: Clone) -> list[list[str]]:
-    """Return the names of the runs in each array that was submitted."""
-    paths = (clone.root / cluster.FOLDER).glob("*.txt")
-    return [path.read_text().split() for path in sorted(paths, key=lambda path: int(path.stem))]
+    """Return the runs in each array that was submitted."""
+    paths = (clone.root / module.FOLDER).glob("*.json")
+    return [json.loads(path.read_text()) for path in sorted(paths, key=lambda path: int(path.stem))]
 
 
 def kill_a_task() -> int:
@@ -192,18 +193,19 @@ def test_a_sweep_survives_kills(
     wait_until(data_is_there)
     victim = kill_a_task()
     slurm.kill("slurmctld")
-    time.sleep(cluster.POLL_SECONDS + 1)
+    time.sleep(module.POLL_SECONDS + 1)
     assert output_of("squeue") == ""
     slurm.start("slurmctld")
     _, said = second.communicate()
-    [names] = arrays(project)
+    [runs] = arrays(project)
     assert second.returncode == 1
-    assert re.findall("^error: (.+?): ", said, re.MULTILINE) == [names[victim]]
+    [failed] = re.findall("^error: (.+?): ", said, re.MULTILINE)
+    assert runs[victim].endswith(failed)
     assert min(links) > 1  # the data is linked from the cache
 
     # The same command repeats the run that has failed, and no other.
     third = project.run(*ON_SLURM, "--test")
-    assert arrays(project) == [names, [names[victim]]]
+    assert arrays(project) == [runs, [runs[victim]]]
     wait_until(lambda: len([*scratch.glob("*.sweep")]) == 1)  # of the task that was killed
     on_queue = here.run(*(word for word in ON_SLURM if word != "--on=slurm"), "--test")
     assert third.stdout == on_queue.stdout
@@ -211,11 +213,12 @@ def test_a_sweep_survives_kills(
     # Both remotes have the experiments.
     project.run("git", "clone", "--quiet", str(tmp_path / "hub"), str(tmp_path / "there"))
     there = Clone(tmp_path / "there")
-    there.dvc("exp", "pull", "origin", names[-1])
-    there.dvc("exp", "apply", names[-1])
+    listed = there.run("git", "ls-remote", "origin", "refs/exps/*").stdout
+    names = re.findall("slurm-.+", listed)
+    assert len(names) == 4
+    there.dvc("exp", "pull", "origin", names[0])
+    there.dvc("exp", "apply", names[0])
     assert {"train", "evaluate"}.isdisjoint(there.repro("evaluate"))
-    assert project.run(*ON_SLURM, "--clean").stdout == "4 experiments removed\n"
-    assert "refs/exps" not in there.run("git", "ls-remote", "origin").stdout
 
 
 @pytest.mark.usefixtures("slurm")
@@ -227,11 +230,10 @@ def test_a_missing_requirement_of_a_cluster_is_named(
         assert done.returncode == 1
         return done.stderr.splitlines()[-1]
 
-    assert "error: git fetch --quiet" in failure("--remote=nowhere")
     project.set(**{"train.epochs": 4})
     assert failure().endswith("there are changes: commit them")
     project.commit("more epochs")
-    assert failure() == "error: origin: does not have this commit: git push origin HEAD"
+    assert failure().endswith("origin does not have this commit: git push origin HEAD")
     project.dvc("remote", "remove", "storage")
     project.commit("no remote")
     project.run("git", "push", "--quiet", "origin", "HEAD")

@@ -1,20 +1,21 @@
-"""Comparing settings over the same seeds: the intervals, the order, the table, the picture."""
+"""Comparing settings over the same seeds: intervals, order, seeds needed, table and picture."""
 
-import csv
-import io
 from pathlib import Path
 from statistics import mean
+
+from stages.files.figures import save
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import stats
 
-from tools.sweeping import tables
-from tools.sweeping.comparison import CONFIDENCE, compare
+from tools.sweeping import table
+from tools.sweeping.comparison import CONFIDENCE, compare, seeds_for
 
 values = st.floats(0, 1)
 results = st.dictionaries(
@@ -81,41 +82,49 @@ def test_a_worse_setting_is_found() -> None:
     assert [row.is_worse for row in (best, second, third)] == [False, False, True]
 
 
-def test_the_table_and_the_csv_hold_the_same_numbers(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_the_number_of_seeds_for_an_interval_is_the_first_that_is_enough(seeds: int) -> None:
+    drawn = np.random.default_rng(0).normal(size=(seeds, 3), scale=0.01)
+    rows = compare(settings(drawn))
+    widest = max(row.margin for row in rows if row.margin is not None)
+    # the widest interval is the one that these seeds have
+    assert seeds_for(rows, widest * 1.001) == seeds
+    more = seeds_for(rows, widest / 4)
+    assert more is not None
+    assert more > seeds
+    assert seeds_for(rows, 1e-9) is None
+    assert seeds_for(compare(settings(drawn[:1])), 0.1) is None
+
+
+def test_the_table_has_the_numbers_and_a_note(capsys: pytest.CaptureFixture[str]) -> None:
     rows = compare({"a": {0: 0.5, 1: 0.7}, "b": {0: 0.9, 1: 0.9}, "c": {0: 0.1}})
-    others = [{"loss": row.values} for row in rows]
-    tables.write_table("accuracy", rows, others, markdown=True)
+    table.write_table("accuracy", rows, {"loss": [row.values for row in rows]}, markdown=True)
     header, _, *lines = capsys.readouterr().out.splitlines()
     assert [cell.strip() for cell in header.split("|")[1:-1]] == [
         *("setting", "runs", "accuracy", "difference to the best, 95% confidence", "loss")
     ]
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[:3]]
+    noise = f"{-0.3:+.4f} ± 3.8188, within the seed's noise"
     assert cells == [
         ["b", "2", "0.9000 ± 0.0000", "", "0.9000 ± 0.0000"],
-        [
-            "a",
-            "2",
-            "0.6000 ± 0.1414",
-            f"{-0.3:+.4f} ± 3.8188, within the seed's noise",
-            "0.6000 ± 0.1414",
-        ],
+        ["a", "2", "0.6000 ± 0.1414", noise, "0.6000 ± 0.1414"],
         ["c", "1", "0.1000", "-0.8000", "0.1000"],
     ]
+    assert lines[-1] == "For intervals of ± 0.002, these settings need more than 10,000 seeds."
 
-    tables.write_csv("accuracy", rows, others)
-    first, second, third = csv.DictReader(io.StringIO(capsys.readouterr().out))
-    assert (first["setting"], first["difference"], first["margin"]) == ("b", "", "")
-    assert (second["accuracy"], second["difference"]) == ("0.6", "-0.3")
-    assert float(second["margin"]) == pytest.approx(3.8188, abs=1e-4)
-    assert (third["loss"], third["loss deviation"], third["margin"]) == ("0.1", "", "")
 
-    tables.draw("accuracy", rows)
-    with Image.open("sweep.png") as picture:
+def test_the_picture_shows_all_runs_whatever_the_intervals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    figures: list[Figure] = []
+    monkeypatch.setattr(table, "save", lambda figure, _: figures.append(figure))
+    for runs in ({0: 0.5, 1: 0.7}, {0: 0.5, 1: 0.7, 2: 0.6}):
+        table.draw("accuracy", compare({"$a": runs, "b": {0: 0.9, 1: 0.9}}))
+    for figure in figures:
+        left, right = figure.axes[0].get_xlim()
+        assert 0.4 < left < 0.5  # an interval of two seeds is ± 1.27
+        assert 0.9 < right < 1
+    save(figures[0], tmp_path / "sweep.png")
+    with Image.open(tmp_path / "sweep.png") as picture:
         assert picture.format == "PNG"
-        low = picture.height
-    tables.draw("accuracy", rows * 4)
-    with Image.open("sweep.png") as picture:
-        assert picture.height > low

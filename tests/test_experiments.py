@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import re
+import sys
 
 import pytest
 
-from tests.support import Clone, wait_until
+from tests.support import ROOT, Clone, wait_until
 
 FASTER = ("--set-param", "train.learning_rate=0.05")
 
@@ -96,3 +98,14 @@ def test_a_queued_grid_runs_in_parallel_and_changes_nothing_here(clone: Clone) -
     clone.dvc("repro", "--no-run-cache", "train")
     metrics = json.loads((clone.root / "metrics/train.json").read_bytes())
     assert metrics["validation"]["accuracy"] == accuracies[0]
+
+
+def test_a_search_by_optuna_runs_as_documented(clone: Clone) -> None:
+    page = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
+    [script] = re.findall(r"^```python\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
+    for trials in (1, 2):  # the second goes on where the first has ended
+        done = clone.run(sys.executable, "-c", script.replace("n_trials=20", "n_trials=1"))
+        assert "train.learning_rate" in done.stdout.splitlines()[-1]
+        _, _, *experiments = table(clone)
+        names = {experiment["Experiment"] for experiment in experiments}
+        assert names == {f"search-{number}" for number in range(trials)}

@@ -25,32 +25,32 @@ def execute(
     grid: Grid, missing: Collection[Run], jobs: int, bar: "tqdm[NoReturn]"
 ) -> dict[Run, str]:
     """Execute runs, and return the last error of each that has no result then."""
-    states, _ = _status()
-    own = {name: run for run, name in grid.names() if name in states}
-    if others := [
-        name for name, state in states.items() if state in UNFINISHED and name not in own
-    ]:
+    before, _ = _status()
+    own = {name: run for run, name in grid.names() if name in before}
+    if others := [name for name in before if before[name] in UNFINISHED and name not in own]:
         sys.exit(
             f"error: DVC's queue has runs of something else: {', '.join(others)}: "
             "let them end (dvc queue start), or dvc queue kill and dvc queue remove them"
         )
-    running = {name for name in own if states[name] == "Running"}
+    running = {name for name in own if before[name] == "Running"}
     if running and not any(_status()[1] for _ in range(SILENT_POLLS)):
         dvc("queue", "kill", *running)
         running = set()
     # a run that was queued before may have had other code
-    if old := [name for name in own if name not in running and states[name] != "Success"]:
+    if old := [name for name in own if name not in running and before[name] != "Success"]:
         dvc("queue", "remove", *old)
     begun = {own[name] for name in running}
     for overrides in grid.calls(run for run in missing if run not in begun):
         _queue(overrides)
-    states, _ = _status()
+    now, _ = _status()
     names = {
-        name: run for run, name in grid.names() if run in missing and states.get(name) in UNFINISHED
+        run: name
+        for run, name in grid.names()
+        if name in running or (name in now and name not in before)
     }
-    states = _wait(names.keys(), jobs, bar)
+    states = _wait(names.values(), jobs, bar)
     done = grid.results()
-    return {run: _failure(name, states.get(name)) for name, run in names.items() if run not in done}
+    return {run: _failure(names.get(run), states) for run in missing if run not in done}
 
 
 def _queue(overrides: list[str]) -> None:
@@ -124,15 +124,11 @@ def _status() -> tuple[dict[str, str], int]:
     return dict(rows), sum(map(int, re.findall(r"(\d+) (?:active|idle)", text.getvalue())))
 
 
-def _failure(name: str, state: str | None) -> str:
-    if state != "Failed":
-        return f"{name} ended without a result of the present code and data"
+def _failure(name: str | None, states: dict[str, str]) -> str:
+    if name is None or states.get(name) != "Failed":
+        return "ended without a result of the present code and data"
+    command = [sys.executable, "-m", "dvc", "queue", "logs", name, "--encoding", "utf-8"]
     logs = subprocess.run(
-        [sys.executable, "-m", "dvc", "queue", "logs", name, "--encoding", "utf-8"],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
     )
     return last_error(logs.stdout) or " ".join(logs.stderr.split())

@@ -68,7 +68,7 @@ def check() -> None:
     """Exit if the tasks would not find Slurm, the commit or the data."""
     if not shutil.which("sbatch"):
         sys.exit("error: --on slurm: sbatch: not found: it needs a machine with Slurm")
-    if git("status", "--porcelain"):
+    if git("status", "--porcelain", "--untracked-files=no"):
         sys.exit("error: --on slurm: runs a commit, and there are changes: commit them")
     if not git("branch", "--remotes", "--contains", "HEAD", "--list", "origin/*"):
         sys.exit("error: --on slurm: origin does not have this commit: git push origin HEAD")
