@@ -40,11 +40,9 @@ class Codes:
         Raises
         ------
         CodeError
-            if a module cannot be read or found, or a package is not installed as locked
+            if a module cannot be read, or a package is not installed as locked
         """
         closure = self.closure(stage)
-        if stage.error or closure.problems:
-            raise CodeError(f"{stage.address}: {stage.error or closure.problems[0]}")
         if not closure.modules:
             return None
         name = self.config.name
@@ -110,17 +108,24 @@ class Codes:
 def write_records(codes: Codes, stages: list[Stage]) -> tuple[list[str], list[str]]:
     """Write the records of all stages, and remove those of stages that no longer exist.
 
+    A stage whose code cannot be followed gets no record, so that DVC stops before it alone.
+
     Returns
     -------
-    addresses of the recorded stages, and messages on those that could not be
+    addresses of the recorded stages, and a message for each that has no record
+
+    Raises
+    ------
+    CodeError
+        if a package or a file is not as it must be for all, or a module changes meanwhile
     """
     folder, written, problems = codes.config.root / codes.config.output, {}, []
     for stage in stages:
-        try:
-            record = codes.record(stage)
-        except CodeError as error:
-            problems.append(str(error))
+        reasons = [stage.error] if stage.error else codes.closure(stage).problems
+        if reasons:
+            problems.append(f"{stage.address}: no record: {reasons[0]}")
             continue
+        record = codes.record(stage)
         if record is not None:
             path = folder / stage.record
             if str(path).casefold() in written:
@@ -132,10 +137,18 @@ def write_records(codes: Codes, stages: list[Stage]) -> tuple[list[str], list[st
             partial.write_text(content, encoding="utf-8", newline="\n")
             os.replace(partial, path)
     for path in folder.rglob("*.json"):
-        if str(path).casefold() not in written:
+        if str(path).casefold() not in written and _is_record(path):
             path.unlink()
     codes.assert_unchanged()
     return [*written.values()], problems
+
+
+def _is_record(path: Path) -> bool:
+    try:
+        keys = json.loads(path.read_bytes()).keys()
+    except (OSError, ValueError, AttributeError):
+        return False
+    return keys >= {"stage", "runs", "modules", "packages"}
 
 
 def installed(distribution: str) -> str:

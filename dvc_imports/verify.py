@@ -24,6 +24,7 @@ from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
 
 STARTED_IN = Path.cwd()
 ITSELF = os.path.dirname(os.path.realpath(__file__))
+CUSTOMIZATION = {"sitecustomize", "usercustomize"}  # of the user's Python, not of the project
 LIBRARY = tuple(
     os.path.join(os.path.realpath(sysconfig.get_path(name)), "")
     for name in ("stdlib", "platstdlib")
@@ -134,7 +135,9 @@ def _compare(config: Config, record: dict[str, Any], modules: Iterable[tuple[str
             continue
         path = os.path.realpath(file)
         relative = config.name(path)
-        if is_excluded(relative, exclude):
+        if is_excluded(relative, exclude) or (
+            name in CUSTOMIZATION and not path.startswith(str(config.top))
+        ):
             continue
         if relative not in recorded:
             raise CodeError(

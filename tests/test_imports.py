@@ -33,7 +33,7 @@ def packages_of_ours() -> set[str]:
     ("package", "allowed"),
     [
         ("network", {"network"}),
-        ("stages", {"network", "stages"}),
+        ("stages", {"dvc_imports", "network", "stages"}),
         ("tools", {"network", "stages", "tools"}),
     ],
 )
