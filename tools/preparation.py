@@ -5,7 +5,8 @@ Ink is an array (height, width) in [0, 1]: 0 is paper, 1 is covered by the pen.
 
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from stages.dataset.datasets import Preparation
 
@@ -17,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 Floats = NDArray[np.float64]
 Images = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Confidence = Callable[[Images], NDArray[np.float32]]
+Confidence = Callable[[Images], NDArray[np.floating]]
 
 SIDE, DIGIT_SIDE = 28, 20
 WINDOW = 0.3  # of the picture's longer side: wider than a stroke, narrower than a shadow
@@ -29,19 +30,24 @@ EDGE = 3  # stroke widths of a digit that the picture's border may cut
 STROKE = 2.5  # median width of MNIST's strokes, in pixels of a digit that fills 20 × 20
 BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
 WIDEST = 2  # width / height, above that of all but 1 in 2,000 of MNIST's digits
-HOLES = 8  # in a digit, at most
+HOLES = 20  # in a digit, at most; chalk has some
+SPECK = 60  # the largest part's area / that of a speck
 SMALLEST = 5  # pixels of the height of a digit
 SMALLER = 0.3  # of the tallest digit's height: marks below it are left out
 MOST = 50  # marks in a picture
-PIECE = 0.35  # of the height of a digit's larger part
-NEAR = 0.25, 0.35  # distance of parts, and of pieces: of the longest side
+PIECE = 0.35  # of the height of a digit's larger part: it is none by itself
+NEAR, NEAR_PIECE = 0.25, 0.35  # distance of the parts of a digit, of the longest side of them
 NARROW = 0.8  # width / height; two digits side by side are wider, but for two ones
+BROKEN, BROKEN_WIDEST = 0.05, 1.2  # the same distance in a broken stroke, and width / height then
 TALLER = 1.4  # times the height of other digits: two digits above one another
 SURE = 0.9  # probability of a digit that is joined of two parts
 SLOPES = np.tan(np.radians(np.arange(-15, 15.5, 0.5)))
 
 CORNERS = np.ones((3, 3))  # pixels that touch at a corner are connected
 NOTHING = "nothing stands out from the paper"
+
+
+Judge = Callable[[list["Mark"]], NDArray[np.floating]]  # the probability of the likeliest class
 
 
 class Prepared(NamedTuple):
@@ -51,7 +57,8 @@ class Prepared(NamedTuple):
     left_out: str = ""
 
 
-class Mark(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Mark:
     """Pixels (height, width) of a picture that are read as one, and the box around them."""
 
     mask: Mask
@@ -59,11 +66,15 @@ class Mark(NamedTuple):
     columns: slice
 
     @property
-    def height(self) -> int:
+    def upright(self) -> bool:  # noqa: D102
+        return self.height >= self.width
+
+    @property
+    def height(self) -> int:  # noqa: D102
         return self.rows.stop - self.rows.start
 
     @property
-    def width(self) -> int:
+    def width(self) -> int:  # noqa: D102
         return self.columns.stop - self.columns.start
 
 
@@ -82,21 +93,22 @@ def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Pre
         if nothing stands out from the paper, no mark is a digit, or there are too many
     """
     ink, mask = find_ink(contrast(pixels))
-    marks = join(find_marks(mask), ink, confidence or (lambda images: np.ones(len(images))))
-    kinds = [kind_of(mark) for mark in marks]
-    tallest = max((mark.height for mark, kind in zip(marks, kinds) if not kind), default=0)
-    digits = []
-    for number, mark in enumerate(marks):
-        if not kinds[number] and mark.height < max(SMALLER * tallest, SMALLEST):
-            kinds[number] = "smaller mark"
-        if not kinds[number]:
-            digits.append(mark)
-    counts = Counter(filter(None, kinds))
+
+    def judge(marks: list[Mark]) -> NDArray[np.floating]:
+        images = images_of(marks, ink)
+        return confidence(images) if confidence else np.ones(len(images))
+
+    kinds = {mark: kind_of(mark) for mark in join(find_marks(mask), judge)}
+    tallest = max((mark.height for mark, kind in kinds.items() if not kind), default=0)
+    for mark, kind in kinds.items():
+        if not kind and mark.height < max(SMALLER * tallest, SMALLEST):
+            kinds[mark] = "smaller mark"
+    digits = [mark for mark, kind in kinds.items() if not kind]
+    counts = Counter(filter(None, kinds.values()))
     left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items())
     if not digits:
         raise ValueError(f"{NOTHING} but {left_out or 'specks'}")
-    images = np.stack([image_of(mark, ink) for mark in in_reading_order(digits)])
-    return Prepared(images, left_out and f"{left_out} left out")
+    return Prepared(images_of(in_reading_order(digits), ink), left_out and f"{left_out} left out")
 
 
 def prepare_framed(pixels: Floats, _: Confidence | None = None) -> Prepared:
@@ -202,29 +214,32 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
         parts, _ = ndimage.label(ink > 0.5, CORNERS)
         mass = np.bincount(parts.ravel(), ink.ravel())
         mass[0] = 0
-        free = mass.copy()
-        for part in beside_the_paper(parts, clean=not level and separability >= CLEAN):
-            free[part] = 0
+        clean = not level and separability >= CLEAN
+        free = np.where(beside_the_paper(parts, mass, clean=clean), 0, mass)
         if 2 * free.sum() >= mass.sum() and high - paper >= scale * CONTRAST:
             return ink, (free > 0)[parts]
         values = values[above]
     raise ValueError(f"{NOTHING} and ends within the picture")
 
 
-def beside_the_paper(parts: NDArray[np.int32], *, clean: bool) -> list[int]:
-    """Return the parts that reach the border, but for digits at the edge of the picture.
+def beside_the_paper(parts: NDArray[np.int32], mass: NDArray[Any], *, clean: bool) -> Mask:
+    """Return which parts reach the border, but for digits at the edge of the picture.
 
-    A digit touches the border in one place, with a stroke or two. In a clean picture, of ink and
-    paper alone, it may do so in any way, if none of the parts touches like rulings.
+    A digit is not much smaller than others, and reaches the border in one place, with a stroke or
+    two. In a clean picture, of ink and paper alone, it may reach it in any way, if no part does so
+    like rulings.
     """
     sides = parts[0], parts[1:, -1], parts[-1, -2::-1], parts[-2:0:-1, 0]
     border = np.concatenate(sides)
-    on_border = np.flatnonzero(np.bincount(border)[1:]) + 1
     touches = border[(border > 0) & (np.roll(border, 1) == 0)]
     broad = (border > 0).sum() > len(touches) * min(parts.shape) / DIGIT_SIDE
+    beside = np.bincount(border, minlength=len(mass)) > 0
     if clean and (broad or len(touches) == len(set(touches))):
-        return []
-    return [n for n in on_border if span(border == n) > EDGE * stroke_width(parts == n)]
+        return np.zeros_like(beside)
+    beside[0] = False
+    for part in np.flatnonzero(beside & (mass > mass.max() / 3)):
+        beside[part] = span(border == part) > EDGE * stroke_width(parts == part)
+    return beside
 
 
 def span(border: Mask) -> int:
@@ -258,7 +273,7 @@ def stroke_width(mask: Mask) -> float:
 
 
 def find_marks(mask: Mask) -> list[Mark]:
-    """Return the connected parts, without specks, which are smaller than a dot of the pen.
+    """Return the connected parts, without specks: smaller than a dot, or than 1/60 of the largest.
 
     Raises
     ------
@@ -266,68 +281,68 @@ def find_marks(mask: Mask) -> list[Mark]:
         if there are too many
     """
     parts, _ = ndimage.label(mask, CORNERS)
-    dot = max(stroke_width(mask), 2) ** 2
     areas = np.bincount(parts.ravel())
+    dot = max(2, stroke_width(mask)) ** 2
+    speck = max(dot, areas[1:].max() / SPECK)
     boxes = enumerate(ndimage.find_objects(parts), start=1)
-    marks = [Mark(parts == n, *box) for n, box in boxes if areas[n] >= dot]
+    marks = [Mark(parts == n, *box) for n, box in boxes if areas[n] >= speck]
     if len(marks) > MOST:
         raise ValueError(f"shows {len(marks)} marks, must be at most {MOST}")
     return marks
 
 
-def join(marks: list[Mark], ink: Floats, confidence: Confidence) -> list[Mark]:
+def join(marks: list[Mark], judge: Judge) -> list[Mark]:
     """Join the parts of one digit, the nearest first."""
     pairs = []
     for i, mark in enumerate(marks):
         distance = ndimage.distance_transform_edt(~mark.mask)
         pairs += [(distance[other.mask].min(), i, j) for j, other in enumerate(marks[:i])]
     whole = dict(enumerate(marks))  # the mark that each is a part of
-    for distance, i, j in sorted(pairs):
+    for distance, i, j in 2 * sorted(pairs):  # again, because marks have grown
         a, b = whole[i], whole[j]
-        others = [mark for mark in whole.values() if mark is not a and mark is not b]
-        if a is not b and are_one(a, b, distance, others, ink, confidence):
+        others = [mark.height for mark in whole.values() if mark not in {a, b} and mark.upright]
+        if a is not b and are_one(a, b, distance, max(others, default=np.inf), judge):
             joined = union(a, b)
-            whole = {n: joined if mark is a or mark is b else mark for n, mark in whole.items()}
-    return list({id(mark): mark for mark in whole.values()}.values())
+            whole = {n: joined if mark in {a, b} else mark for n, mark in whole.items()}
+    return list(dict.fromkeys(whole.values()))
 
 
 def union(a: Mark, b: Mark) -> Mark:
     """Return two marks as one."""
     rows, columns = (
         slice(min(one.start, other.start), max(one.stop, other.stop))
-        for one, other in zip(a[1:], b[1:], strict=True)
+        for one, other in ((a.rows, b.rows), (a.columns, b.columns))
     )
     return Mark(a.mask | b.mask, rows, columns)
 
 
-def are_one(
-    a: Mark, b: Mark, distance: float, others: list[Mark], ink: Floats, confidence: Confidence
-) -> bool:
-    """Tell whether two marks are parts of one digit.
+def are_one(a: Mark, b: Mark, distance: float, tallest: float, judge: Judge) -> bool:
+    """Tell whether two marks at a distance are parts of one digit.
 
-    Both are near. One of them is too small or too flat to be a digit, or both together are as
-    narrow as a digit, and not taller than the others. The network must agree.
+    Either one is a piece, too small or too flat for a digit. Or both together are as narrow as a
+    digit, and not much taller than the tallest other mark. The judge must find one digit likelier.
     """
     small, large = sorted((a, b), key=lambda mark: mark.height)
-    piece = small.height < PIECE * large.height or kind_of(small) != ""
-    if distance > NEAR[piece] * max(large.height, large.width, small.width):
-        return False
     joined = union(a, b)
-    tallest = max((mark.height for mark in others if mark.width <= mark.height), default=np.inf)
-    if not piece and (joined.width > NARROW * joined.height or joined.height > TALLER * tallest):
+    piece = small.height < PIECE * large.height or kind_of(small) != ""
+    distance /= max(large.height, large.width, small.width)
+    if distance > (NEAR_PIECE if piece else NEAR):
         return False
-    images = np.stack([image_of(mark, ink) for mark in (joined, large, small)])
-    together, *apart = confidence(images)
+    if not piece:
+        widest = BROKEN_WIDEST if distance < BROKEN else NARROW
+        if joined.width > widest * joined.height or joined.height > TALLER * tallest:
+            return False
+    together, *apart = judge([joined, large, small])
     if piece:
-        return together >= min(SURE, apart[0])
+        return bool(together >= min(SURE, apart[0]))
     side_by_side = joined.height < TALLER * large.height
-    return together >= SURE and (side_by_side or together >= min(apart))
+    return bool(together >= SURE and (side_by_side or together >= min(apart)))
 
 
 def kind_of(mark: Mark) -> str:
     """Return a name for a mark that is surely no digit, empty for others."""
     if mark.width > WIDEST * mark.height:
-        return "dash"
+        return "flat mark"
     pixels = np.pad(mark.mask[mark.rows, mark.columns], 1)
     longest = max(mark.height, mark.width)
     holes, _ = ndimage.label(~pixels)
@@ -363,11 +378,13 @@ def in_reading_order(marks: list[Mark]) -> list[Mark]:
     return [marks[n] for n in sorted(range(len(marks)), key=lambda n: (middle[line[n]], x[n]))]
 
 
-def image_of(mark: Mark, ink: Floats) -> Images:
-    """Return a mark as an image (28, 28)."""
-    radius = max(1, mark.height // DIGIT_SIDE)
-    near = ndimage.maximum_filter(mark.mask, 2 * radius + 1)
-    return center(thicken(crop(np.where(near, ink, 0), mark.mask)))
+def images_of(marks: list[Mark], ink: Floats) -> Images:
+    """Return marks as images (n, 28, 28), with the soft edges of their ink."""
+    images = []
+    for mark in marks:
+        near = ndimage.maximum_filter(mark.mask, 2 * max(1, mark.height // DIGIT_SIDE) + 1)
+        images.append(center(thicken(crop(np.where(near, ink, 0), mark.mask))))
+    return np.stack(images)
 
 
 def thicken(ink: Floats) -> Floats:
