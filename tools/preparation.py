@@ -33,7 +33,7 @@ WIDEST = 2  # width / height, above that of all but 1 in 2,000 of MNIST's digits
 HOLES = 20  # in a digit, at most; chalk has some
 SPECK = 60  # the largest part's area / that of a speck
 SMALLEST = 5  # pixels of the height of a digit
-SMALLER = 0.3  # of the tallest digit's height: marks below it are left out
+SMALLER = 0.32  # of the tallest digit's height: marks below it are left out
 MOST = 50  # marks in a picture
 PIECE = 0.35  # of the height of a digit's larger part: it is none by itself
 NEAR, NEAR_PIECE = 0.25, 0.35  # distance of the parts of a digit, of the longest side of them
@@ -190,7 +190,7 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     The threshold is Otsu's, of the pixels near the most distant ones, so that a small mark counts.
     Rulings, dirt and things beside the paper stand out, too, but reach the border. So the
     threshold rises until half of the ink above it does not, while there are two classes to tell
-    apart. In a clean picture marks may reach the border.
+    apart. If it never does, a digit at the edge counts.
 
     Raises
     ------
@@ -204,6 +204,7 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     paper = np.median(values)
     near = ndimage.maximum_filter(distance, window_of(distance)) >= distance.max() / 2
     values = values[near]
+    second_best = None
     for level in range(LEVELS):
         threshold, separability = otsu(values)
         above = values > threshold
@@ -214,32 +215,37 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
         parts, _ = ndimage.label(ink > 0.5, CORNERS)
         mass = np.bincount(parts.ravel(), ink.ravel())
         mass[0] = 0
-        clean = not level and separability >= CLEAN
-        free = np.where(beside_the_paper(parts, mass, clean=clean), 0, mass)
-        if 2 * free.sum() >= mass.sum() and high - paper >= scale * CONTRAST:
-            return ink, (free > 0)[parts]
+        within, at_edge = places_of(parts, mass, clean=not level and separability >= CLEAN)
+        found = ink, (within | at_edge)[parts]
+        if high - paper >= scale * CONTRAST:
+            if 2 * mass[within].sum() >= mass.sum():
+                return found
+            if 2 * mass[within | at_edge].sum() >= mass.sum():
+                second_best = second_best or found
         values = values[above]
+    if second_best:
+        return second_best
     raise ValueError(f"{NOTHING} and ends within the picture")
 
 
-def beside_the_paper(parts: NDArray[np.int32], mass: NDArray[Any], *, clean: bool) -> Mask:
-    """Return which parts reach the border, but for digits at the edge of the picture.
+def places_of(
+    parts: NDArray[np.int32], mass: NDArray[Any], *, clean: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which parts are within the picture, and which may be digits at its edge.
 
     A digit is not much smaller than others, and reaches the border in one place, with a stroke or
-    two. In a clean picture, of ink and paper alone, it may reach it in any way, if no part does so
-    like rulings.
+    two. In a clean picture, of ink and paper alone, all parts are within the picture, unless one
+    reaches the border like rulings.
     """
-    sides = parts[0], parts[1:, -1], parts[-1, -2::-1], parts[-2:0:-1, 0]
-    border = np.concatenate(sides)
+    border = np.concatenate([parts[0], parts[1:, -1], parts[-1, -2::-1], parts[-2:0:-1, 0]])
     touches = border[(border > 0) & (np.roll(border, 1) == 0)]
     broad = (border > 0).sum() > len(touches) * min(parts.shape) / DIGIT_SIDE
-    beside = np.bincount(border, minlength=len(mass)) > 0
-    if clean and (broad or len(touches) == len(set(touches))):
-        return np.zeros_like(beside)
-    beside[0] = False
-    for part in np.flatnonzero(beside & (mass > mass.max() / 3)):
-        beside[part] = span(border == part) > EDGE * stroke_width(parts == part)
-    return beside
+    within, at_edge = mass > 0, np.zeros_like(mass, np.bool_)
+    if not (clean and (broad or len(touches) == len(set(touches)))):
+        within[border] = False
+    for part in np.flatnonzero(~within & (mass > mass.max() / 3)):
+        at_edge[part] = span(border == part) <= EDGE * stroke_width(parts == part)
+    return within, at_edge
 
 
 def span(border: Mask) -> int:
