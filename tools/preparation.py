@@ -4,14 +4,14 @@ Ink is an array (height, width) in [0, 1]: 0 is paper, 1 is covered by the pen.
 """
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from stages.dataset.datasets import Preparation
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 
@@ -31,6 +31,7 @@ STROKE = 2.5  # median width of MNIST's strokes, in pixels of a digit that fills
 BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
 WIDEST = 2  # width / height, above that of all but 1 in 2,000 of MNIST's digits
 HOLES = 20  # in a digit, at most; chalk has some
+FAINT = 0.7  # most ink in a pixel of a shadow's edge or a ruling
 SPECK = 60  # the largest part's area / that of a speck
 SMALLEST = 5  # pixels of the height of a digit
 SMALLER = 0.32  # of the tallest digit's height: marks below it are left out
@@ -57,25 +58,15 @@ class Prepared(NamedTuple):
     left_out: str = ""
 
 
-@dataclass(frozen=True, eq=False)
 class Mark:
-    """Pixels (height, width) of a picture that are read as one, and the box around them."""
+    """Pixels of a picture, a mask (height, width), that are read as one."""
 
-    mask: Mask
-    rows: slice
-    columns: slice
-
-    @property
-    def upright(self) -> bool:  # noqa: D102
-        return self.height >= self.width
-
-    @property
-    def height(self) -> int:  # noqa: D102
-        return self.rows.stop - self.rows.start
-
-    @property
-    def width(self) -> int:  # noqa: D102
-        return self.columns.stop - self.columns.start
+    def __init__(self, mask: Mask) -> None:
+        ((rows, columns),) = ndimage.find_objects(mask.astype(np.uint8))
+        self.mask = mask
+        self.height, self.width = rows.stop - rows.start, columns.stop - columns.start
+        self.y, self.x = rows.start + self.height / 2, columns.start + self.width / 2
+        self.longest = max(self.height, self.width)
 
 
 def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Prepared:
@@ -95,14 +86,15 @@ def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Pre
     ink, mask = find_ink(contrast(pixels))
 
     def judge(marks: list[Mark]) -> NDArray[np.floating]:
-        images = images_of(marks, ink)
-        return confidence(images) if confidence else np.ones(len(images))
+        return confidence(images_of(marks, ink)) if confidence else np.ones(len(marks))
 
     kinds = {mark: kind_of(mark) for mark in join(find_marks(mask), judge)}
     tallest = max((mark.height for mark, kind in kinds.items() if not kind), default=0)
-    for mark, kind in kinds.items():
-        if not kind and mark.height < max(SMALLER * tallest, SMALLEST):
+    for mark in [mark for mark, kind in kinds.items() if not kind]:
+        if mark.height < max(SMALLER * tallest, SMALLEST):
             kinds[mark] = "smaller mark"
+        elif ink[mark.mask].max() < FAINT:
+            kinds[mark] = "faint mark"
     digits = [mark for mark, kind in kinds.items() if not kind]
     counts = Counter(filter(None, kinds.values()))
     left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items())
@@ -118,10 +110,6 @@ def prepare_framed(pixels: Floats, _: Confidence | None = None) -> Prepared:
     placed in the middle. A picture of 28 × 28 pixels stays as it is, but for dark on light.
     Source: Xiao, Rasul & Vollgraf, "Fashion-MNIST", 2017, section 2.
 
-    Parameters
-    ----------
-    pixels : (height, width, channels), in [0, 1]
-
     Raises
     ------
     ValueError
@@ -136,9 +124,8 @@ def prepare_framed(pixels: Floats, _: Confidence | None = None) -> Prepared:
         grey = 1 - grey
     if grey.shape != (SIDE, SIDE):
         small = fit(crop(grey, thing), SIDE)
-        top, left = ((SIDE - length) // 2 for length in small.shape)
-        grey = np.full((SIDE, SIDE), min(corner, 1 - corner))
-        grey[top : top + small.shape[0], left : left + small.shape[1]] = small
+        before = [(SIDE - length) // 2 for length in small.shape]
+        grey = place(small, before, min(corner, 1 - corner))
     return Prepared(grey.astype(np.float32)[None])
 
 
@@ -287,14 +274,12 @@ def find_marks(mask: Mask) -> list[Mark]:
         if there are too many
     """
     parts, _ = ndimage.label(mask, CORNERS)
-    areas = np.bincount(parts.ravel())
-    dot = max(2, stroke_width(mask)) ** 2
-    speck = max(dot, areas[1:].max() / SPECK)
-    boxes = enumerate(ndimage.find_objects(parts), start=1)
-    marks = [Mark(parts == n, *box) for n, box in boxes if areas[n] >= speck]
-    if len(marks) > MOST:
-        raise ValueError(f"shows {len(marks)} marks, must be at most {MOST}")
-    return marks
+    areas = np.bincount(parts[mask])
+    speck = max(2**2, stroke_width(mask) ** 2, areas.max() / SPECK)
+    numbers = np.flatnonzero(areas >= speck)
+    if len(numbers) > MOST:
+        raise ValueError(f"shows {len(numbers)} marks, must be at most {MOST}")
+    return [Mark(parts == number) for number in numbers]
 
 
 def join(marks: list[Mark], judge: Judge) -> list[Mark]:
@@ -303,23 +288,14 @@ def join(marks: list[Mark], judge: Judge) -> list[Mark]:
     for i, mark in enumerate(marks):
         distance = ndimage.distance_transform_edt(~mark.mask)
         pairs += [(distance[other.mask].min(), i, j) for j, other in enumerate(marks[:i])]
-    whole = dict(enumerate(marks))  # the mark that each is a part of
+    whole = list(marks)  # that each is a part of
     for distance, i, j in 2 * sorted(pairs):  # again, because marks have grown
-        a, b = whole[i], whole[j]
-        others = [mark.height for mark in whole.values() if mark not in {a, b} and mark.upright]
-        if a is not b and are_one(a, b, distance, max(others, default=np.inf), judge):
-            joined = union(a, b)
-            whole = {n: joined if mark in {a, b} else mark for n, mark in whole.items()}
-    return list(dict.fromkeys(whole.values()))
-
-
-def union(a: Mark, b: Mark) -> Mark:
-    """Return two marks as one."""
-    rows, columns = (
-        slice(min(one.start, other.start), max(one.stop, other.stop))
-        for one, other in ((a.rows, b.rows), (a.columns, b.columns))
-    )
-    return Mark(a.mask | b.mask, rows, columns)
+        pair = {whole[i], whole[j]}
+        others = [mark.height for mark in {*whole} - pair if mark.height >= mark.width]
+        if len(pair) == 2 and are_one(*pair, distance, max(others, default=np.inf), judge):
+            joined = Mark(whole[i].mask | whole[j].mask)
+            whole = [joined if mark in pair else mark for mark in whole]
+    return list(dict.fromkeys(whole))
 
 
 def are_one(a: Mark, b: Mark, distance: float, tallest: float, judge: Judge) -> bool:
@@ -329,15 +305,15 @@ def are_one(a: Mark, b: Mark, distance: float, tallest: float, judge: Judge) -> 
     digit, and not much taller than the tallest other mark. The judge must find one digit likelier.
     """
     small, large = sorted((a, b), key=lambda mark: mark.height)
-    joined = union(a, b)
     piece = small.height < PIECE * large.height or kind_of(small) != ""
-    distance /= max(large.height, large.width, small.width)
+    distance /= max(a.longest, b.longest)
     if distance > (NEAR_PIECE if piece else NEAR):
         return False
-    if not piece:
-        widest = BROKEN_WIDEST if distance < BROKEN else NARROW
-        if joined.width > widest * joined.height or joined.height > TALLER * tallest:
-            return False
+    joined = Mark(a.mask | b.mask)
+    widest = BROKEN_WIDEST if distance < BROKEN else NARROW
+    wide = joined.width > widest * joined.height
+    if not piece and (wide or joined.height > TALLER * tallest):
+        return False
     together, *apart = judge([joined, large, small])
     if piece:
         return bool(together >= min(SURE, apart[0]))
@@ -349,37 +325,28 @@ def kind_of(mark: Mark) -> str:
     """Return a name for a mark that is surely no digit, empty for others."""
     if mark.width > WIDEST * mark.height:
         return "flat mark"
-    pixels = np.pad(mark.mask[mark.rows, mark.columns], 1)
-    longest = max(mark.height, mark.width)
-    holes, _ = ndimage.label(~pixels)
-    if (np.bincount(holes[~pixels])[2:] > (longest / 40) ** 2).sum() > HOLES:
+    holes, _ = ndimage.label(~np.pad(mark.mask, 1))
+    if (np.bincount(holes.ravel())[2:] > (mark.longest / 40) ** 2).sum() > HOLES:
         return "grid"
-    return "blot" if stroke_width(pixels) > BLOT / DIGIT_SIDE * longest else ""
+    return "blot" if stroke_width(mark.mask) > BLOT / DIGIT_SIDE * mark.longest else ""
 
 
 def in_reading_order(marks: list[Mark]) -> list[Mark]:
     """Return the marks line by line, each from left to right.
 
-    Lines may rise or fall: of all slopes the one counts at which the marks' rows overlap most. Then
-    each mark is on the line of the nearest one to the right of it whose middle it reaches, or
-    whose rows reach its own middle.
+    Lines may rise or fall: that slope counts at which the marks' rows overlap most. Then a mark is
+    on the line of the nearest one to its right whose rows reach its middle, or the reverse.
     """
-    x, y, height = np.array(
-        [
-            ((m.columns.start + m.columns.stop) / 2, (m.rows.start + m.rows.stop) / 2, m.height)
-            for m in marks
-        ]
-    ).T
-    overlaps = [
-        np.maximum(np.minimum.outer(low, low) - np.maximum.outer(high, high), 0).sum()
-        for low, high in ((y - s * x + height / 2, y - s * x - height / 2) for s in SLOPES)
-    ]
-    y -= SLOPES[np.argmax(overlaps * (1 - np.abs(SLOPES)))] * x
-    reached = np.abs(np.subtract.outer(y, y)) < np.maximum.outer(height, height) / 2
+    x, y, height = np.array([(mark.x, mark.y, mark.height) for mark in marks]).T
+    longer, reach = np.add.outer(height, height) / 2, np.maximum.outer(height, height) / 2
+    apart = np.abs(np.subtract.outer(y, y) - SLOPES[:, None, None] * np.subtract.outer(x, x))
+    overlaps = np.minimum(longer - apart, np.minimum.outer(height, height)).clip(0).sum((1, 2))
+    best = np.argmax(overlaps * (1 - np.abs(SLOPES)))  # rather none
     right = np.subtract.outer(x, x).T
-    right[~reached | (right <= 0)] = np.inf
+    right[(apart[best] >= reach) | (right <= 0)] = np.inf
     links = np.isfinite(right) & (right == right.min(axis=1, keepdims=True))
     count, line = connected_components(links, directed=False)
+    y -= SLOPES[best] * x
     middle = [y[line == number].mean() for number in range(count)]
     return [marks[n] for n in sorted(range(len(marks)), key=lambda n: (middle[line[n]], x[n]))]
 
@@ -390,7 +357,7 @@ def images_of(marks: list[Mark], ink: Floats) -> Images:
     for mark in marks:
         near = ndimage.maximum_filter(mark.mask, 2 * max(1, mark.height // DIGIT_SIDE) + 1)
         images.append(center(thicken(crop(np.where(near, ink, 0), mark.mask))))
-    return np.stack(images)
+    return np.stack(images).astype(np.float32)
 
 
 def thicken(ink: Floats) -> Floats:
@@ -404,22 +371,22 @@ def thicken(ink: Floats) -> Floats:
     return crop(ink, ink > 0.5)
 
 
-def center(ink: Floats) -> NDArray[np.float32]:
-    """Fit a digit into 20 × 20 pixels, and place it in 28 × 28 by its centre of mass.
+def center(ink: Floats) -> Floats:
+    """Fit a digit into 20 × 20 pixels, and place its centre of mass at pixel 14, counted from 0.
 
-    The centre is at pixel 14, counted from 0.
     Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
     """
     small = fit(ink, DIGIT_SIDE)
-    image = np.zeros((SIDE, SIDE), np.float32)
-    corner = []
-    for axis, length in enumerate(small.shape):
-        masses = small.sum(axis=1 - axis)
-        middle = masses @ np.arange(length) / masses.sum()
-        start = int(SIDE / 2 - middle + 0.5)
-        corner.append(min(max(start, 0), SIDE - length))
-    top, left = corner
-    image[top : top + small.shape[0], left : left + small.shape[1]] = small
+    middle = ndimage.center_of_mass(small)
+    return place(small, [int(SIDE / 2 - m + 0.5) for m in middle], 0)
+
+
+def place(small: Floats, corner: Sequence[int], rest: float) -> Floats:
+    """Place an array in an image (28, 28), within its borders; the rest has one value."""
+    image = np.full((SIDE, SIDE), rest)
+    height, width = small.shape
+    top, left = np.clip(corner, 0, (SIDE - height, SIDE - width))
+    image[top : top + height, left : left + width] = small
     return image
 
 
@@ -434,14 +401,5 @@ def fit(values: Floats, side: int) -> Floats:
     height, width = (
         max(1, int(side * length / max(values.shape) + 0.5)) for length in values.shape
     )
-    fitted: Floats = resampling(values.shape[0], height) @ values
-    return fitted @ resampling(values.shape[1], width).T
-
-
-def resampling(old: int, new: int) -> Floats:
-    """Return the weights (new, old) of bilinear resampling, which averages where it shrinks."""
-    middles = (np.arange(new) + 0.5) * old / new - 0.5
-    distances = np.abs(middles[:, None] - np.arange(old)) / max(old / new, 1)
-    weights: Floats = np.maximum(1 - distances, 0)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights
+    picture = Image.fromarray(values.astype(np.float32))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR), np.float64)
