@@ -290,11 +290,11 @@ def join(marks: list[Mark], judge: Judge) -> list[Mark]:
         pairs += [(distance[other.mask].min(), i, j) for j, other in enumerate(marks[:i])]
     whole = list(marks)  # that each is a part of
     for distance, i, j in 2 * sorted(pairs):  # again, because marks have grown
-        pair = {whole[i], whole[j]}
-        others = [mark.height for mark in {*whole} - pair if mark.height >= mark.width]
-        if len(pair) == 2 and are_one(*pair, distance, max(others, default=np.inf), judge):
-            joined = Mark(whole[i].mask | whole[j].mask)
-            whole = [joined if mark in pair else mark for mark in whole]
+        a, b = whole[i], whole[j]
+        others = [mark.height for mark in {*whole} - {a, b} if mark.height >= mark.width]
+        if a is not b and are_one(a, b, distance, max(others, default=np.inf), judge):
+            joined = Mark(a.mask | b.mask)
+            whole = [joined if mark in {a, b} else mark for mark in whole]
     return list(dict.fromkeys(whole))
 
 
@@ -383,7 +383,7 @@ def center(ink: Floats) -> Floats:
 
 def place(small: Floats, corner: Sequence[int], rest: float) -> Floats:
     """Place an array in an image (28, 28), within its borders; the rest has one value."""
-    image = np.full((SIDE, SIDE), rest)
+    image = np.full((SIDE, SIDE), rest, np.float64)
     height, width = small.shape
     top, left = np.clip(corner, 0, (SIDE - height, SIDE - width))
     image[top : top + height, left : left + width] = small
