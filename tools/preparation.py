@@ -88,15 +88,17 @@ def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Pre
     def judge(marks: list[Mark]) -> NDArray[np.floating]:
         return confidence(images_of(marks, ink)) if confidence else np.ones(len(marks))
 
-    kinds = {mark: kind_of(mark) for mark in join(find_marks(mask), judge)}
+    marks = find_marks(mask)
+    clear = [mark for mark in marks if ink[mark.mask].max() >= FAINT]
+    kinds = {mark: kind_of(mark) for mark in join(clear, judge)}
     tallest = max((mark.height for mark, kind in kinds.items() if not kind), default=0)
-    for mark in [mark for mark, kind in kinds.items() if not kind]:
-        if mark.height < max(SMALLER * tallest, SMALLEST):
+    for mark, kind in kinds.items():
+        if not kind and mark.height < max(SMALLER * tallest, SMALLEST):
             kinds[mark] = "smaller mark"
-        elif ink[mark.mask].max() < FAINT:
-            kinds[mark] = "faint mark"
     digits = [mark for mark, kind in kinds.items() if not kind]
-    counts = Counter(filter(None, kinds.values()))
+    counts = Counter(filter(None, kinds.values())) + Counter(
+        {"faint mark": len(marks) - len(clear)}
+    )
     left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items())
     if not digits:
         raise ValueError(f"{NOTHING} but {left_out or 'specks'}")
@@ -341,7 +343,7 @@ def in_reading_order(marks: list[Mark]) -> list[Mark]:
     longer, reach = np.add.outer(height, height) / 2, np.maximum.outer(height, height) / 2
     apart = np.abs(np.subtract.outer(y, y) - SLOPES[:, None, None] * np.subtract.outer(x, x))
     overlaps = np.minimum(longer - apart, np.minimum.outer(height, height)).clip(0).sum((1, 2))
-    best = np.argmax(overlaps * (1 - np.abs(SLOPES)))  # rather none
+    best = np.argmax(overlaps * (1 - np.abs(SLOPES) / 2))  # rather none
     right = np.subtract.outer(x, x).T
     right[(apart[best] >= reach) | (right <= 0)] = np.inf
     links = np.isfinite(right) & (right == right.min(axis=1, keepdims=True))
