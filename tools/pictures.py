@@ -28,16 +28,14 @@ def read(path: Path) -> NDArray[np.float64]:
         if the file is not a picture in one of ``FORMATS``, is damaged, or has too many pixels; it
         does not name the file
     """
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise StageError("must be a picture, is no file")
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device may never end
-            raise StageError("must be a picture, is no file")
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
                 ImageOps.exif_transpose(picture, in_place=True)
                 return decode(picture)
-    except StageError:
-        raise
     except UnidentifiedImageError:
         raise StageError(f"not a picture, must be one of {', '.join(FORMATS)}") from None
     except Exception as error:  # Pillow raises errors of many types for a damaged picture

@@ -6,7 +6,6 @@ several digits; they are read line by line, from left to right.
 
 import argparse
 import warnings
-from functools import partial
 from pathlib import Path
 
 from stages.dataset.datasets import preparation_of
@@ -23,13 +22,13 @@ from numpy.typing import NDArray
 
 from network.calibration import LIKELY, fit_temperature
 from network.loss import softmax
-from network.model import Network
 from tools import pictures
-from tools.preparation import PREPARATIONS, SIDE, Images
+from tools.preparation import PREPARATIONS, SIDE, Images, prepare_centred
 
 NAMED = 3  # most likely classes
 DRAWN = 100  # images at most
 GOOD = 0.98  # accuracy on the test set
+BETTER = "for better weights: dvc exp run $(python -m tools.recipe small)"
 
 
 def main() -> None:
@@ -50,9 +49,11 @@ def main() -> None:
     if (network.sizes[0], network.sizes[-1]) != (SIDE**2, len(classes)):
         raise StageError(f"{WEIGHTS}: must be for 28 × 28 images and {len(classes)} classes")
     validation_images, labels = load("validation", len(classes))
-    predict = partial(
-        probabilities_of, network, fit_temperature(network.logits(validation_images), labels)
-    )
+    temperature = np.float32(fit_temperature(network.logits(validation_images), labels))
+
+    def predict(images: Images) -> Images:
+        return softmax(network.logits(images.reshape(len(images), -1)) / temperature)
+
     prepare = PREPARATIONS[preparation_of(classes)]
     drawn, errors = [], []
     for path in arguments.file:
@@ -75,25 +76,12 @@ def main() -> None:
             print(f"{printable(str(output))}: the images as the network sees them")
         except OSError as error:
             errors.append(printable(f"{error.filename or output}: {error.strerror}"))
-        if preparation_of(classes) == "centred" and TEST_METRICS.exists():
-            print_advice(read_json(TEST_METRICS)["test"]["accuracy"])
+        if prepare is prepare_centred and TEST_METRICS.exists():
+            accuracy = read_json(TEST_METRICS)["test"]["accuracy"]
+            if accuracy < GOOD:
+                print(f"{WEIGHTS}: {accuracy:.2%} of the test images right; {BETTER}")
     if errors:
         raise StageError("\n".join(errors))
-
-
-def probabilities_of(network: Network, temperature: float, images: Images) -> Images:
-    """Return the probabilities (n, classes) of images (n, 28, 28)."""
-    logits = network.logits(images.reshape(len(images), -1))
-    return softmax(logits / np.float32(temperature))
-
-
-def print_advice(accuracy: float) -> None:
-    """Tell how good the weights are, and how to get better ones."""
-    if accuracy < GOOD:
-        print(
-            f"{WEIGHTS}: {accuracy:.2%} of the test images right; for better weights:"
-            " dvc exp run $(python -m tools.recipe small)"
-        )
 
 
 def printable(text: str) -> str:

@@ -37,9 +37,8 @@ SMALLEST = 5  # pixels of the height of a digit
 SMALLER = 0.32  # of the tallest digit's height: marks below it are left out
 MOST = 50  # marks in a picture
 PIECE = 0.35  # of the height of a digit's larger part: it is none by itself
-NEAR, NEAR_PIECE = 0.25, 0.35  # distance of the parts of a digit, of the longest side of them
-NARROW = 0.8  # width / height; two digits side by side are wider, but for two ones
-BROKEN, BROKEN_WIDEST = 0.05, 1.2  # the same distance in a broken stroke, and width / height then
+NEAR, NEAR_PIECE, BROKEN = 0.25, 0.35, 0.05  # distance of parts, of their longest side
+NARROW, BROKEN_WIDEST = 0.8, 1.2  # width / height; two digits, but for ones, are wider
 TALLER = 1.4  # times the height of other digits: two digits above one another
 SURE = 0.9  # probability of a digit that is joined of two parts
 SLOPES = np.tan(np.radians(np.arange(-15, 15.5, 0.5)))
@@ -91,15 +90,11 @@ def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Pre
     marks = find_marks(mask)
     clear = [mark for mark in marks if ink[mark.mask].max() >= FAINT]
     kinds = {mark: kind_of(mark) for mark in join(clear, judge)}
-    tallest = max((mark.height for mark, kind in kinds.items() if not kind), default=0)
-    for mark, kind in kinds.items():
-        if not kind and mark.height < max(SMALLER * tallest, SMALLEST):
-            kinds[mark] = "smaller mark"
-    digits = [mark for mark, kind in kinds.items() if not kind]
-    counts = Counter(filter(None, kinds.values())) + Counter(
-        {"faint mark": len(marks) - len(clear)}
-    )
-    left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items())
+    least = max(SMALLEST, *(SMALLER * mark.height for mark, kind in kinds.items() if not kind), 0)
+    digits = [mark for mark, kind in kinds.items() if not kind and mark.height >= least]
+    counts = Counter(kind or "smaller mark" for mark, kind in kinds.items() if mark not in digits)
+    counts["faint mark"] = len(marks) - len(clear)
+    left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n)
     if not digits:
         raise ValueError(f"{NOTHING} but {left_out or 'specks'}")
     return Prepared(images_of(in_reading_order(digits), ink), left_out and f"{left_out} left out")
@@ -217,9 +212,7 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     raise ValueError(f"{NOTHING} and ends within the picture")
 
 
-def places_of(
-    parts: NDArray[np.int32], mass: NDArray[Any], *, clean: bool
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def places_of(parts: NDArray[Any], mass: NDArray[Any], *, clean: bool) -> tuple[Mask, Mask]:
     """Return which parts are within the picture, and which may be digits at its edge.
 
     A digit is not much smaller than others, and reaches the border in one place, with a stroke or
@@ -233,15 +226,10 @@ def places_of(
     if not (clean and (broad or len(touches) == len(set(touches)))):
         within[border] = False
     for part in np.flatnonzero(~within & (mass > mass.max() / 3)):
-        at_edge[part] = span(border == part) <= EDGE * stroke_width(parts == part)
+        places = np.flatnonzero(border == part)
+        gaps = np.diff(places, append=places[0] + len(border))  # around the picture
+        at_edge[part] = len(border) - gaps.max() < EDGE * stroke_width(parts == part)
     return within, at_edge
-
-
-def span(border: Mask) -> int:
-    """Return the length of the shortest stretch of the closed border that has all its pixels."""
-    places = np.flatnonzero(border)
-    gaps = np.diff(places, append=places[0] + len(border))
-    return int(len(border) - gaps.max() + 1)
 
 
 def otsu(values: NDArray[np.int64]) -> tuple[int, float]:
@@ -250,14 +238,9 @@ def otsu(values: NDArray[np.int64]) -> tuple[int, float]:
     The separability is the share of the variance that is between the classes, in [0, 1].
     Source: Otsu, "A threshold selection method from gray-level histograms", 1979, equations 12, 18.
     """
-    counts = np.bincount(values, minlength=256)
-    sums = counts * np.arange(256)
-    below, above = counts.cumsum(), counts.sum() - counts.cumsum()
-    means = (
-        sums.cumsum() / np.maximum(below, 1),
-        (sums.sum() - sums.cumsum()) / np.maximum(above, 1),
-    )
-    between = below * above * (means[0] - means[1]) ** 2 / len(values) ** 2
+    shares = np.bincount(values, minlength=256) / len(values)
+    below, moments = shares.cumsum(), (shares * np.arange(256)).cumsum()
+    between = (moments[-1] * below - moments) ** 2 / np.maximum(below * (1 - below), 1e-9)
     return int(between.argmax()), float(between.max() / max(values.var(), 1e-9))
 
 
@@ -309,12 +292,10 @@ def are_one(a: Mark, b: Mark, distance: float, tallest: float, judge: Judge) -> 
     small, large = sorted((a, b), key=lambda mark: mark.height)
     piece = small.height < PIECE * large.height or kind_of(small) != ""
     distance /= max(a.longest, b.longest)
-    if distance > (NEAR_PIECE if piece else NEAR):
-        return False
     joined = Mark(a.mask | b.mask)
-    widest = BROKEN_WIDEST if distance < BROKEN else NARROW
-    wide = joined.width > widest * joined.height
-    if not piece and (wide or joined.height > TALLER * tallest):
+    widest = joined.height * (BROKEN_WIDEST if distance < BROKEN else NARROW)
+    too_large = joined.width > widest or joined.height > TALLER * tallest
+    if distance > (NEAR_PIECE if piece else NEAR) or (too_large and not piece):
         return False
     together, *apart = judge([joined, large, small])
     if piece:
@@ -400,8 +381,6 @@ def crop(values: Floats, mask: Mask) -> Floats:
 
 def fit(values: Floats, side: int) -> Floats:
     """Resample so that the longer side has that many pixels, and the proportions stay."""
-    height, width = (
-        max(1, int(side * length / max(values.shape) + 0.5)) for length in values.shape
-    )
+    height, width = (max(1, int(side * n / max(values.shape) + 0.5)) for n in values.shape)
     picture = Image.fromarray(values.astype(np.float32))
     return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR), np.float64)
