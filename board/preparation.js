@@ -94,7 +94,11 @@ function join(marks, judge, isDigit) {
 
 /** Return the least distance between pixels of two marks. */
 function distance(a, b) {
-  const places = (mark) => mark.pixels.map((i) => [i % mark.width, Math.floor(i / mark.width)]);
+  const places = ({ pixels, width }) => {
+    const all = new Set(pixels);
+    const edge = pixels.filter((i) => [-width, -1, 1, width].some((step) => !all.has(i + step)));
+    return edge.map((i) => [i % width, Math.floor(i / width)]);
+  };
   const others = places(b);
   const nearest = ([x, y]) => Math.min(...others.map(([u, v]) => Math.hypot(x - u, y - v)));
   return Math.min(...places(a).map(nearest));

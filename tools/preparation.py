@@ -90,9 +90,14 @@ def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Pre
     marks = find_marks(mask)
     clear = [mark for mark in marks if ink[mark.mask].max() >= FAINT]
     kinds = {mark: kind_of(mark) for mark in join(clear, judge)}
-    least = max(SMALLEST, *(SMALLER * mark.height for mark, kind in kinds.items() if not kind), 0)
-    digits = [mark for mark, kind in kinds.items() if not kind and mark.height >= least]
-    counts = Counter(kind or "smaller mark" for mark, kind in kinds.items() if mark not in digits)
+    digits = [mark for mark, kind in kinds.items() if not kind]
+    least = max([SMALLEST, *(SMALLER * mark.height for mark in digits)])
+    digits = [mark for mark in digits if mark.height >= least]
+    counts = Counter(
+        "smaller mark" if mark.height < least else kind
+        for mark, kind in kinds.items()
+        if mark not in digits
+    )
     counts["faint mark"] = len(marks) - len(clear)
     left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n)
     if not digits:
