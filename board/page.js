@@ -59,7 +59,8 @@ function images() {
     const { data } = copy.getImageData(0, 0, COPY_SIDE, COPY_SIDE);
     const values = new Uint8Array(COPY_SIDE * COPY_SIDE);
     for (let i = 0; i < values.length; i++) values[i] = data[4 * i]; // red, as the others
-    return PREPARATIONS[DATA.preparation]({ values, width: COPY_SIDE, height: COPY_SIDE });
+    const confidence = (x) => Math.max(...softmax(forward(NETWORK, x)[LAST]));
+    return PREPARATIONS[DATA.preparation]({ values, width: COPY_SIDE, height: COPY_SIDE }, confidence);
   } catch (error) {
     refusal = error.message;
     return [];

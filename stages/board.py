@@ -12,6 +12,7 @@ from stages.shared.files import (
     load_dataset,
     load_network,
     load_predictions,
+    load_split,
     replacing,
 )
 from stages.shared.paths import BOARD, PREDICTIONS, WEIGHTS
@@ -20,23 +21,19 @@ from stages.shared.running import run
 import numpy as np
 from numpy.typing import NDArray
 
+from network.calibration import LIKELY, fit_temperature
 from network.model import Network
 
 TEMPLATE = Path("board/page.html")
 PARTS = re.compile(r'<link rel="stylesheet" href="(.+)">|<script src="(.+)"></script>')
 PLACE = ">DATA<"  # content of the element that contains the data
 TOLERANCE = 1e-3  # between probabilities of float32 in another order of addition
-TEMPERATURE = 1.0  # p = softmax(z / temperature)
-LIKELY = 0.5  # a most likely class of at least this probability is more often right than wrong
 SAMPLES = 12  # at most, of the test images predicted correctly, and as many of the mistakes
-PIXELS = 28 * 28
 
 
 def main() -> None:
     test = load_predictions()
     network = load_network()
-    if (network.sizes[0], network.sizes[-1]) != (PIXELS, len(test.classes)):
-        raise StageError(f"{WEIGHTS}: must be for {PIXELS} pixels and {len(test.classes)} classes")
     check(network, test)
     page = render(network, test)
     with replacing(BOARD) as file:
@@ -85,6 +82,7 @@ def inline(part: re.Match[str]) -> str:
 def content(network: Network, test: Predictions) -> dict[str, Any]:
     """Return the data of the page; arrays are base64, of little-endian float32 or of bytes."""
     state = network.state_dict()
+    images, labels = load_split("validation")
     right = test.predicted == test.labels
     return {
         "classes": test.classes,
@@ -93,7 +91,7 @@ def content(network: Network, test: Predictions) -> dict[str, Any]:
             {"weights": encode(state[f"W{k}"], "<f4"), "bias": encode(state[f"b{k}"], "<f4")}
             for k in range(1, len(network.sizes))
         ],
-        "temperature": TEMPERATURE,
+        "temperature": fit_temperature(network.logits(images), labels),
         "likely": LIKELY,
         "images": len(right),
         "right": int(right.sum()),

@@ -84,6 +84,28 @@ def draw_line(digits: list[int], random: Random) -> Floats:
     return place(inks, np.array([1, 1.5 * height]), random)
 
 
+def write_page(
+    lines: list[list[int]], slope: float, distance: float, height: int = 40
+) -> tuple[Floats, list[Floats]]:
+    """Write lines that rise by a slope in degrees; return the page, and the digits in order.
+
+    The distance between lines is a share of the digits' height.
+    """
+    random = np.random.default_rng(0)
+    inks = [write(digit, height, 4, random) for line in lines for digit in line]
+    height = max(map(len, inks))
+    columns = max(map(len, lines))
+    width = int((columns + 2) * 1.3 * height)
+    rise = np.tan(np.radians(slope))
+    page = np.zeros((int(height * (1 + distance) * (len(lines) + 2) + abs(rise) * width), width))
+    places = [(row, column) for row, line in enumerate(lines) for column in range(len(line))]
+    for (row, column), ink in zip(places, inks, strict=True):
+        left = int(height * (1 + 1.3 * column))
+        top = int(height * (1 + distance) * (row + 0.5) + max(rise, 0) * width - rise * left)
+        page[top : top + len(ink), left : left + ink.shape[1]] += ink
+    return page, inks
+
+
 def write(digit: int, height: float, pen: float, random: Random) -> Floats:
     """Return the ink of a digit, cut out: turned, slanted, and with a pen of that width."""
     style = STYLES[digit][random.integers(len(STYLES[digit]))]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from statistics import mean
 
-from stages.files.figures import save
+from stages.shared.drawing import save
 
 import numpy as np
 import pytest

@@ -3,7 +3,7 @@
 import io
 import os
 import re
-import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,18 +88,14 @@ def bomb() -> bytes:
         (encoded()[:20], "Truncated File Read"),
         (encoded().replace(b"IDAT", b"IDAX"), ""),
         (bomb(), "Image size (400000000 pixels) exceeds limit"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "is HEIC, must be one of PNG"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0", "is HEIC, must be one of PNG"),
-        (encoded(form="AVIF"), "is AVIF, must be one of PNG"),
-        (encoded(form="JPEG2000"), "is JPEG 2000, must be one of PNG"),
-        (encoded(form="PDF"), "is PDF, must be one of PNG"),
-        (b'<?xml version="1.0"?>\n<svg xmlns="', "is SVG, must be one of PNG"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture, must be one of PNG"),
+        (encoded(form="PDF"), "not a picture, must be one of PNG"),
         (encoded(form="ICO"), "not a picture, must be one of PNG"),
     ],
     ids=lambda value: value if isinstance(value, str) else "content",  # that of a PDF has a date
 )
 def test_what_is_no_such_picture_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
-    with pytest.raises(StageError, match=f"^{re.escape(f'{tmp_path}/a.png: {message}')}.*$"):
+    with pytest.raises(StageError, match=f"^{re.escape(message)}.*$"):
         read(content, tmp_path)
 
 
@@ -120,17 +116,14 @@ def test_a_damaged_picture_is_read_or_refused(
         assert ((pixels >= 0) & (pixels <= 1)).all()
 
 
-def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_a_pipe_or_device_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(tmp_path / "socket"))
-    listener.close()
-    kinds = {tmp_path: "folder", tmp_path / "pipe": "pipe", tmp_path / "socket": "socket"}
-    for path, kind in {**kinds, Path("/dev/zero"): "device"}.items():
-        with pytest.raises(StageError, match=f"^{re.escape(str(path))}: .*, is a {kind}$"):
+    for path in tmp_path, tmp_path / "pipe", Path("/dev/zero"):
+        with pytest.raises(StageError, match=r"^must be a picture, is no file$"):
             pictures.read(path)
 
 
-def test_a_missing_picture_is_named() -> None:
-    with pytest.raises(StageError, match=r"^absent\.png: No such file or directory$"):
+def test_a_missing_picture_is_refused() -> None:
+    with pytest.raises(StageError, match=r"^No such file or directory$"):
         pictures.read(Path("absent.png"))

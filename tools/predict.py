@@ -5,45 +5,36 @@ several digits; they are read line by line, from left to right.
 """
 
 import argparse
+import json
 import warnings
 from pathlib import Path
-from typing import NamedTuple
 
-from stages.files import processed
-from stages.shared.datasets import Preparation, preparation_of
-from stages.shared.drawing import literal, new_figure, save
-from stages.shared.errors import StageError
-from stages.shared.files import load_network
-from stages.shared.paths import WEIGHTS
-from stages.shared.running import run
+from stages.shared.drawing import draw_image, literal, new_figure, save
+from stages.shared.errors import StageError, errors_as_lines
+from stages.shared.files import load_dataset, load_network, load_split
+from stages.shared.paths import TEST_METRICS, WEIGHTS
 
 import numpy as np
 from numpy.typing import NDArray
 
+from network.calibration import LIKELY, fit_temperature
 from network.loss import softmax
-from network.model import Network
 from tools import pictures
-from tools.preparation import PREPARATIONS, SIDE
+from tools.preparation import PREPARATIONS, Images
 
-PICTURE = Path("predict.png")
 NAMED = 3  # most likely classes
-LIKELY = 0.5  # a most likely class is more often right than wrong
 DRAWN = 100  # images at most
-
-
-class Prediction(NamedTuple):
-    """An image (28, 28) from a picture, and the probabilities (classes,) of the network."""
-
-    name: str
-    image: NDArray[np.float32]
-    probabilities: NDArray[np.float32]
+GOOD = 0.98  # accuracy on the test set
+BETTER = "for better weights: dvc exp run $(python -m tools.recipe small)"
 
 
 def main() -> None:
     """Print the most likely classes of each digit, and draw the images."""
     parser = argparse.ArgumentParser(prog="python -m tools.predict", description=__doc__)
     parser.add_argument("file", nargs="+", type=Path, help=", ".join(pictures.FORMATS))
-    parser.add_argument("--output", type=Path, default=PICTURE, help="the picture to draw into")
+    parser.add_argument(
+        "--output", type=Path, default="predict.png", help="the picture to draw into"
+    )
     arguments = parser.parse_args()
     output: Path = arguments.output
     if output.exists() and not output.is_file():  # a device would be replaced
@@ -51,50 +42,45 @@ def main() -> None:
     if output.resolve() in {path.resolve() for path in arguments.file}:
         parser.error(f"--output: must not be one of the pictures, got {output}")
 
-    classes = processed.load_classes()
-    network = load_network()
-    if (network.sizes[0], network.sizes[-1]) != (SIDE**2, len(classes)):
-        raise StageError(f"{WEIGHTS}: must be for 28 × 28 images and {len(classes)} classes")
-    predictions, errors = [], []
+    (classes, preparation), network = load_dataset(), load_network()
+    validation_images, labels = load_split("validation")
+    temperature = np.float32(fit_temperature(network.logits(validation_images), labels))
+
+    def predict(images: Images) -> Images:
+        return softmax(network.logits(images.reshape(len(images), -1)) / temperature)
+
+    prepare = PREPARATIONS[preparation]
+    drawn, errors = [], []
     for path in arguments.file:
+        name = printable(str(path))
         try:
-            found = predict(path, network, preparation_of(classes))
-        except StageError as error:
-            errors.append(printable(str(error)))
+            found = prepare(pictures.read(path), lambda images: predict(images).max(axis=1))
+        except (StageError, ValueError) as error:
+            errors.append(f"{name}: {printable(str(error))}")
             continue
-        for prediction in found:
-            print(f"{prediction.name}: {summarize(prediction.probabilities, classes)}")
-        predictions += found
-    if predictions:
+        probabilities = predict(found.images)
+        for number, p in enumerate(probabilities, start=1):
+            place = f", {number} of {len(probabilities)}" if len(probabilities) > 1 else ""
+            print(f"{name}{place}: {summarize(p, classes)}")
+            drawn.append((f"{path.name}{place}", found.images[number - 1], p))
+        if found.left_out:
+            print(f"{name}: {found.left_out}")
+    if drawn:
         try:
-            draw(predictions[:DRAWN], classes, output)
+            draw(drawn[:DRAWN], classes, output)
             print(f"{printable(str(output))}: the images as the network sees them")
         except OSError as error:
             errors.append(printable(f"{error.filename or output}: {error.strerror}"))
+        if preparation == "centred" and TEST_METRICS.exists():
+            accuracy = json.loads(TEST_METRICS.read_bytes())["test"]["accuracy"]
+            if accuracy < GOOD:
+                print(f"{WEIGHTS}: {accuracy:.2%} of the test images right; {BETTER}")
     if errors:
         raise StageError("\n".join(errors))
 
 
-def predict(path: Path, network: Network, preparation: Preparation) -> list[Prediction]:
-    """Read a picture, and predict each image that it is prepared to.
-
-    Raises
-    ------
-    StageError
-        if it cannot be read, or shows nothing that could be of a class
-    """
-    try:
-        images = PREPARATIONS[preparation](pictures.read(path))
-    except ValueError as error:
-        raise StageError(f"{path}: {error}") from None
-    probabilities = softmax(network.logits(images.reshape(len(images), -1)))
-    name = printable(str(path))
-    names = [f"{name}, {n} of {len(images)}" for n in range(1, len(images) + 1)]
-    return list(map(Prediction, names if len(images) > 1 else [name], images, probabilities))
-
-
 def printable(text: str) -> str:
-    """Return text as one line that any terminal takes."""
+    """Return text as lines that any terminal takes."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
@@ -105,30 +91,26 @@ def summarize(probabilities: NDArray[np.float32], classes: list[str]) -> str:
     return named if probabilities.max() >= LIKELY else f"not sure: {named}"
 
 
-def draw(predictions: list[Prediction], classes: list[str], path: Path) -> None:
-    """Draw each image as the network sees it, the prediction above and the file's name below."""
-    columns = min(5, len(predictions))
-    rows = -(-len(predictions) // columns)
+def draw(
+    found: list[tuple[str, Images, NDArray[np.float32]]], classes: list[str], path: Path
+) -> None:
+    """Draw each image as the network sees it, its class above, and the file's name below."""
+    columns = min(5, len(found))
+    rows = -(-len(found) // columns)
     figure = new_figure(1.5 * columns, 1.9 * rows)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(predictions) :]:
+    for axes in grid[len(found) :]:
         axes.set_axis_off()
-    for axes, (name, image, probabilities) in zip(grid, predictions, strict=False):
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+    for axes, (name, image, probabilities) in zip(grid, found, strict=False):
+        draw_image(axes, image)
         title = classes[probabilities.argmax()] + ("" if probabilities.max() >= LIKELY else "?")
         axes.set_title(literal(title))
-        axes.set_xlabel(literal(shorten(Path(name).name)), fontsize=7)
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(True)
+        axes.set_xlabel(literal(printable(name)[-24:]), fontsize=7)  # the end tells most
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # letters that the font lacks are boxes
         save(figure, path)
 
 
-def shorten(name: str, length: int = 24) -> str:
-    """Return a name that fits below an image: its end tells most."""
-    return name if len(name) <= length else f"…{name[1 - length :]}"
-
-
 if __name__ == "__main__":
-    run(main)
+    with errors_as_lines():
+        main()

@@ -4,20 +4,21 @@ Ink is an array (height, width) in [0, 1]: 0 is paper, 1 is covered by the pen.
 """
 
 from collections import Counter
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from stages.shared.datasets import Preparation
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 
 Floats = NDArray[np.float64]
 Images = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Confidence = Callable[[Images], NDArray[np.float32]]
+Confidence = Callable[[Images], NDArray[np.floating]]
 
 SIDE, DIGIT_SIDE = 28, 20
 WINDOW = 0.3  # of the picture's longer side: wider than a stroke, narrower than a shadow
@@ -29,19 +30,24 @@ EDGE = 3  # stroke widths of a digit that the picture's border may cut
 STROKE = 2.5  # median width of MNIST's strokes, in pixels of a digit that fills 20 × 20
 BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
 WIDEST = 2  # width / height, above that of all but 1 in 2,000 of MNIST's digits
-HOLES = 8  # in a digit, at most
+HOLES = 20  # in a digit, at most; chalk has some
+FAINT = 0.7  # most ink in a pixel of a shadow's edge or a ruling
+SPECK = 60  # the largest part's area / that of a speck
 SMALLEST = 5  # pixels of the height of a digit
-SMALLER = 0.3  # of the tallest digit's height: marks below it are left out
+SMALLER = 0.32  # of the tallest digit's height: marks below it are left out
 MOST = 50  # marks in a picture
-PIECE = 0.35  # of the height of a digit's larger part
-NEAR = 0.25, 0.35  # distance of parts, and of pieces: of the longest side
-NARROW = 0.8  # width / height; two digits side by side are wider, but for two ones
+PIECE = 0.35  # of the height of a digit's larger part: it is none by itself
+NEAR, NEAR_PIECE, BROKEN = 0.25, 0.35, 0.05  # distance of parts, of their longest side
+NARROW, BROKEN_WIDEST = 0.8, 1.2  # width / height; two digits, but for ones, are wider
 TALLER = 1.4  # times the height of other digits: two digits above one another
 SURE = 0.9  # probability of a digit that is joined of two parts
 SLOPES = np.tan(np.radians(np.arange(-15, 15.5, 0.5)))
 
 CORNERS = np.ones((3, 3))  # pixels that touch at a corner are connected
 NOTHING = "nothing stands out from the paper"
+
+
+Judge = Callable[[list["Mark"]], NDArray[np.floating]]  # the probability of the likeliest class
 
 
 class Prepared(NamedTuple):
@@ -51,20 +57,15 @@ class Prepared(NamedTuple):
     left_out: str = ""
 
 
-class Mark(NamedTuple):
-    """Pixels (height, width) of a picture that are read as one, and the box around them."""
+class Mark:
+    """Pixels of a picture, a mask (height, width), that are read as one."""
 
-    mask: Mask
-    rows: slice
-    columns: slice
-
-    @property
-    def height(self) -> int:
-        return self.rows.stop - self.rows.start
-
-    @property
-    def width(self) -> int:
-        return self.columns.stop - self.columns.start
+    def __init__(self, mask: Mask) -> None:
+        ((rows, columns),) = ndimage.find_objects(mask.astype(np.uint8))
+        self.mask = mask
+        self.height, self.width = rows.stop - rows.start, columns.stop - columns.start
+        self.y, self.x = rows.start + self.height / 2, columns.start + self.width / 2
+        self.longest = max(self.height, self.width)
 
 
 def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Prepared:
@@ -82,21 +83,26 @@ def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Pre
         if nothing stands out from the paper, no mark is a digit, or there are too many
     """
     ink, mask = find_ink(contrast(pixels))
-    marks = join(find_marks(mask), ink, confidence or (lambda images: np.ones(len(images))))
-    kinds = [kind_of(mark) for mark in marks]
-    tallest = max((mark.height for mark, kind in zip(marks, kinds) if not kind), default=0)
-    digits = []
-    for number, mark in enumerate(marks):
-        if not kinds[number] and mark.height < max(SMALLER * tallest, SMALLEST):
-            kinds[number] = "smaller mark"
-        if not kinds[number]:
-            digits.append(mark)
-    counts = Counter(filter(None, kinds))
-    left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items())
+
+    def judge(marks: list[Mark]) -> NDArray[np.floating]:
+        return confidence(images_of(marks, ink)) if confidence else np.ones(len(marks))
+
+    marks = find_marks(mask)
+    clear = [mark for mark in marks if ink[mark.mask].max() >= FAINT]
+    kinds = {mark: kind_of(mark) for mark in join(clear, judge)}
+    digits = [mark for mark, kind in kinds.items() if not kind]
+    least = max([SMALLEST, *(SMALLER * mark.height for mark in digits)])
+    digits = [mark for mark in digits if mark.height >= least]
+    counts = Counter(
+        "smaller mark" if mark.height < least else kind
+        for mark, kind in kinds.items()
+        if mark not in digits
+    )
+    counts["faint mark"] = len(marks) - len(clear)
+    left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n)
     if not digits:
         raise ValueError(f"{NOTHING} but {left_out or 'specks'}")
-    images = np.stack([image_of(mark, ink) for mark in in_reading_order(digits)])
-    return Prepared(images, left_out and f"{left_out} left out")
+    return Prepared(images_of(in_reading_order(digits), ink), left_out and f"{left_out} left out")
 
 
 def prepare_framed(pixels: Floats, _: Confidence | None = None) -> Prepared:
@@ -105,10 +111,6 @@ def prepare_framed(pixels: Floats, _: Confidence | None = None) -> Prepared:
     The colour of the corners is trimmed, the longer side fitted to 28 pixels, and the shorter one
     placed in the middle. A picture of 28 × 28 pixels stays as it is, but for dark on light.
     Source: Xiao, Rasul & Vollgraf, "Fashion-MNIST", 2017, section 2.
-
-    Parameters
-    ----------
-    pixels : (height, width, channels), in [0, 1]
 
     Raises
     ------
@@ -124,9 +126,8 @@ def prepare_framed(pixels: Floats, _: Confidence | None = None) -> Prepared:
         grey = 1 - grey
     if grey.shape != (SIDE, SIDE):
         small = fit(crop(grey, thing), SIDE)
-        top, left = ((SIDE - length) // 2 for length in small.shape)
-        grey = np.full((SIDE, SIDE), min(corner, 1 - corner))
-        grey[top : top + small.shape[0], left : left + small.shape[1]] = small
+        before = [(SIDE - length) // 2 for length in small.shape]
+        grey = place(small, before, min(corner, 1 - corner))
     return Prepared(grey.astype(np.float32)[None])
 
 
@@ -178,7 +179,7 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     The threshold is Otsu's, of the pixels near the most distant ones, so that a small mark counts.
     Rulings, dirt and things beside the paper stand out, too, but reach the border. So the
     threshold rises until half of the ink above it does not, while there are two classes to tell
-    apart. In a clean picture marks may reach the border.
+    apart. If it never does, a digit at the edge counts.
 
     Raises
     ------
@@ -192,6 +193,7 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     paper = np.median(values)
     near = ndimage.maximum_filter(distance, window_of(distance)) >= distance.max() / 2
     values = values[near]
+    second_best = None
     for level in range(LEVELS):
         threshold, separability = otsu(values)
         above = values > threshold
@@ -202,36 +204,37 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
         parts, _ = ndimage.label(ink > 0.5, CORNERS)
         mass = np.bincount(parts.ravel(), ink.ravel())
         mass[0] = 0
-        free = mass.copy()
-        for part in beside_the_paper(parts, clean=not level and separability >= CLEAN):
-            free[part] = 0
-        if 2 * free.sum() >= mass.sum() and high - paper >= scale * CONTRAST:
-            return ink, (free > 0)[parts]
+        within, at_edge = places_of(parts, mass, clean=not level and separability >= CLEAN)
+        found = ink, (within | at_edge)[parts]
+        if high - paper >= scale * CONTRAST:
+            if 2 * mass[within].sum() >= mass.sum():
+                return found
+            if 2 * mass[within | at_edge].sum() >= mass.sum():
+                second_best = second_best or found
         values = values[above]
+    if second_best:
+        return second_best
     raise ValueError(f"{NOTHING} and ends within the picture")
 
 
-def beside_the_paper(parts: NDArray[np.int32], *, clean: bool) -> list[int]:
-    """Return the parts that reach the border, but for digits at the edge of the picture.
+def places_of(parts: NDArray[Any], mass: NDArray[Any], *, clean: bool) -> tuple[Mask, Mask]:
+    """Return which parts are within the picture, and which may be digits at its edge.
 
-    A digit touches the border in one place, with a stroke or two. In a clean picture, of ink and
-    paper alone, it may do so in any way, if none of the parts touches like rulings.
+    A digit is not much smaller than others, and reaches the border in one place, with a stroke or
+    two. In a clean picture, of ink and paper alone, all parts are within the picture, unless one
+    reaches the border like rulings.
     """
-    sides = parts[0], parts[1:, -1], parts[-1, -2::-1], parts[-2:0:-1, 0]
-    border = np.concatenate(sides)
-    on_border = np.flatnonzero(np.bincount(border)[1:]) + 1
+    border = np.concatenate([parts[0], parts[1:, -1], parts[-1, -2::-1], parts[-2:0:-1, 0]])
     touches = border[(border > 0) & (np.roll(border, 1) == 0)]
     broad = (border > 0).sum() > len(touches) * min(parts.shape) / DIGIT_SIDE
-    if clean and (broad or len(touches) == len(set(touches))):
-        return []
-    return [n for n in on_border if span(border == n) > EDGE * stroke_width(parts == n)]
-
-
-def span(border: Mask) -> int:
-    """Return the length of the shortest stretch of the closed border that has all its pixels."""
-    places = np.flatnonzero(border)
-    gaps = np.diff(places, append=places[0] + len(border))
-    return int(len(border) - gaps.max() + 1)
+    within, at_edge = mass > 0, np.zeros_like(mass, np.bool_)
+    if not (clean and (broad or len(touches) == len(set(touches)))):
+        within[border] = False
+    for part in np.flatnonzero(~within & (mass > mass.max() / 3)):
+        places = np.flatnonzero(border == part)
+        gaps = np.diff(places, append=places[0] + len(border))  # around the picture
+        at_edge[part] = len(border) - gaps.max() < EDGE * stroke_width(parts == part)
+    return within, at_edge
 
 
 def otsu(values: NDArray[np.int64]) -> tuple[int, float]:
@@ -240,14 +243,9 @@ def otsu(values: NDArray[np.int64]) -> tuple[int, float]:
     The separability is the share of the variance that is between the classes, in [0, 1].
     Source: Otsu, "A threshold selection method from gray-level histograms", 1979, equations 12, 18.
     """
-    counts = np.bincount(values, minlength=256)
-    sums = counts * np.arange(256)
-    below, above = counts.cumsum(), counts.sum() - counts.cumsum()
-    means = (
-        sums.cumsum() / np.maximum(below, 1),
-        (sums.sum() - sums.cumsum()) / np.maximum(above, 1),
-    )
-    between = below * above * (means[0] - means[1]) ** 2 / len(values) ** 2
+    shares = np.bincount(values, minlength=256) / len(values)
+    below, moments = shares.cumsum(), (shares * np.arange(256)).cumsum()
+    between = (moments[-1] * below - moments) ** 2 / np.maximum(below * (1 - below), 1e-9)
     return int(between.argmax()), float(between.max() / max(values.var(), 1e-9))
 
 
@@ -258,7 +256,7 @@ def stroke_width(mask: Mask) -> float:
 
 
 def find_marks(mask: Mask) -> list[Mark]:
-    """Return the connected parts, without specks, which are smaller than a dot of the pen.
+    """Return the connected parts, without specks: smaller than a dot, or than 1/60 of the largest.
 
     Raises
     ------
@@ -266,108 +264,88 @@ def find_marks(mask: Mask) -> list[Mark]:
         if there are too many
     """
     parts, _ = ndimage.label(mask, CORNERS)
-    dot = max(stroke_width(mask), 2) ** 2
-    areas = np.bincount(parts.ravel())
-    boxes = enumerate(ndimage.find_objects(parts), start=1)
-    marks = [Mark(parts == n, *box) for n, box in boxes if areas[n] >= dot]
-    if len(marks) > MOST:
-        raise ValueError(f"shows {len(marks)} marks, must be at most {MOST}")
-    return marks
+    areas = np.bincount(parts[mask])
+    speck = max(2**2, stroke_width(mask) ** 2, areas.max() / SPECK)
+    numbers = np.flatnonzero(areas >= speck)
+    if len(numbers) > MOST:
+        raise ValueError(f"shows {len(numbers)} marks, must be at most {MOST}")
+    return [Mark(parts == number) for number in numbers]
 
 
-def join(marks: list[Mark], ink: Floats, confidence: Confidence) -> list[Mark]:
+def join(marks: list[Mark], judge: Judge) -> list[Mark]:
     """Join the parts of one digit, the nearest first."""
     pairs = []
     for i, mark in enumerate(marks):
         distance = ndimage.distance_transform_edt(~mark.mask)
         pairs += [(distance[other.mask].min(), i, j) for j, other in enumerate(marks[:i])]
-    whole = dict(enumerate(marks))  # the mark that each is a part of
-    for distance, i, j in sorted(pairs):
+    whole = list(marks)  # that each is a part of
+    for distance, i, j in 2 * sorted(pairs):  # again, because marks have grown
         a, b = whole[i], whole[j]
-        others = [mark for mark in whole.values() if mark is not a and mark is not b]
-        if a is not b and are_one(a, b, distance, others, ink, confidence):
-            joined = union(a, b)
-            whole = {n: joined if mark is a or mark is b else mark for n, mark in whole.items()}
-    return list({id(mark): mark for mark in whole.values()}.values())
+        others = [mark.height for mark in {*whole} - {a, b} if mark.height >= mark.width]
+        if a is not b and are_one(a, b, distance, max(others, default=np.inf), judge):
+            joined = Mark(a.mask | b.mask)
+            whole = [joined if mark in {a, b} else mark for mark in whole]
+    return list(dict.fromkeys(whole))
 
 
-def union(a: Mark, b: Mark) -> Mark:
-    """Return two marks as one."""
-    rows, columns = (
-        slice(min(one.start, other.start), max(one.stop, other.stop))
-        for one, other in zip(a[1:], b[1:], strict=True)
-    )
-    return Mark(a.mask | b.mask, rows, columns)
+def are_one(a: Mark, b: Mark, distance: float, tallest: float, judge: Judge) -> bool:
+    """Tell whether two marks at a distance are parts of one digit.
 
-
-def are_one(
-    a: Mark, b: Mark, distance: float, others: list[Mark], ink: Floats, confidence: Confidence
-) -> bool:
-    """Tell whether two marks are parts of one digit.
-
-    Both are near. One of them is too small or too flat to be a digit, or both together are as
-    narrow as a digit, and not taller than the others. The network must agree.
+    Either one is a piece, too small or too flat for a digit. Or both together are as narrow as a
+    digit, and not much taller than the tallest other mark. The judge must find one digit likelier.
     """
     small, large = sorted((a, b), key=lambda mark: mark.height)
     piece = small.height < PIECE * large.height or kind_of(small) != ""
-    if distance > NEAR[piece] * max(large.height, large.width, small.width):
+    distance /= max(a.longest, b.longest)
+    joined = Mark(a.mask | b.mask)
+    widest = joined.height * (BROKEN_WIDEST if distance < BROKEN else NARROW)
+    too_large = joined.width > widest or joined.height > TALLER * tallest
+    if distance > (NEAR_PIECE if piece else NEAR) or (too_large and not piece):
         return False
-    joined = union(a, b)
-    tallest = max((mark.height for mark in others if mark.width <= mark.height), default=np.inf)
-    if not piece and (joined.width > NARROW * joined.height or joined.height > TALLER * tallest):
-        return False
-    images = np.stack([image_of(mark, ink) for mark in (joined, large, small)])
-    together, *apart = confidence(images)
+    together, *apart = judge([joined, large, small])
     if piece:
-        return together >= min(SURE, apart[0])
+        return bool(together >= min(SURE, apart[0]))
     side_by_side = joined.height < TALLER * large.height
-    return together >= SURE and (side_by_side or together >= min(apart))
+    return bool(together >= SURE and (side_by_side or together >= min(apart)))
 
 
 def kind_of(mark: Mark) -> str:
     """Return a name for a mark that is surely no digit, empty for others."""
     if mark.width > WIDEST * mark.height:
-        return "dash"
-    pixels = np.pad(mark.mask[mark.rows, mark.columns], 1)
-    longest = max(mark.height, mark.width)
-    holes, _ = ndimage.label(~pixels)
-    if (np.bincount(holes[~pixels])[2:] > (longest / 40) ** 2).sum() > HOLES:
+        return "flat mark"
+    holes, _ = ndimage.label(~np.pad(mark.mask, 1))
+    if (np.bincount(holes.ravel())[2:] > (mark.longest / 40) ** 2).sum() > HOLES:
         return "grid"
-    return "blot" if stroke_width(pixels) > BLOT / DIGIT_SIDE * longest else ""
+    return "blot" if stroke_width(mark.mask) > BLOT / DIGIT_SIDE * mark.longest else ""
 
 
 def in_reading_order(marks: list[Mark]) -> list[Mark]:
     """Return the marks line by line, each from left to right.
 
-    Lines may rise or fall: of all slopes the one counts at which the marks' rows overlap most. Then
-    each mark is on the line of the nearest one to the right of it whose middle it reaches, or
-    whose rows reach its own middle.
+    Lines may rise or fall: that slope counts at which the marks' rows overlap most. Then a mark is
+    on the line of the nearest one to its right whose rows reach its middle, or the reverse.
     """
-    x, y, height = np.array(
-        [
-            ((m.columns.start + m.columns.stop) / 2, (m.rows.start + m.rows.stop) / 2, m.height)
-            for m in marks
-        ]
-    ).T
-    overlaps = [
-        np.maximum(np.minimum.outer(low, low) - np.maximum.outer(high, high), 0).sum()
-        for low, high in ((y - s * x + height / 2, y - s * x - height / 2) for s in SLOPES)
-    ]
-    y -= SLOPES[np.argmax(overlaps * (1 - np.abs(SLOPES)))] * x
-    reached = np.abs(np.subtract.outer(y, y)) < np.maximum.outer(height, height) / 2
+    x, y, height = np.array([(mark.x, mark.y, mark.height) for mark in marks]).T
+    longer, reach = np.add.outer(height, height) / 2, np.maximum.outer(height, height) / 2
+    apart = np.abs(np.subtract.outer(y, y) - SLOPES[:, None, None] * np.subtract.outer(x, x))
+    overlaps = np.minimum(longer - apart, np.minimum.outer(height, height)).clip(0).sum((1, 2))
+    best = np.argmax(overlaps * (1 - np.abs(SLOPES) / 2))  # rather none
     right = np.subtract.outer(x, x).T
-    right[~reached | (right <= 0)] = np.inf
+    right[(apart[best] >= reach) | (right <= 0)] = np.inf
     links = np.isfinite(right) & (right == right.min(axis=1, keepdims=True))
     count, line = connected_components(links, directed=False)
+    y -= SLOPES[best] * x
     middle = [y[line == number].mean() for number in range(count)]
     return [marks[n] for n in sorted(range(len(marks)), key=lambda n: (middle[line[n]], x[n]))]
 
 
-def image_of(mark: Mark, ink: Floats) -> Images:
-    """Return a mark as an image (28, 28)."""
-    radius = max(1, mark.height // DIGIT_SIDE)
-    near = ndimage.maximum_filter(mark.mask, 2 * radius + 1)
-    return center(thicken(crop(np.where(near, ink, 0), mark.mask)))
+def images_of(marks: list[Mark], ink: Floats) -> Images:
+    """Return marks as images (n, 28, 28), with the soft edges of their ink."""
+    images = []
+    for mark in marks:
+        near = ndimage.maximum_filter(mark.mask, 2 * max(1, mark.height // DIGIT_SIDE) + 1)
+        images.append(center(thicken(crop(np.where(near, ink, 0), mark.mask))))
+    return np.stack(images).astype(np.float32)
 
 
 def thicken(ink: Floats) -> Floats:
@@ -381,22 +359,22 @@ def thicken(ink: Floats) -> Floats:
     return crop(ink, ink > 0.5)
 
 
-def center(ink: Floats) -> NDArray[np.float32]:
-    """Fit a digit into 20 × 20 pixels, and place it in 28 × 28 by its centre of mass.
+def center(ink: Floats) -> Floats:
+    """Fit a digit into 20 × 20 pixels, and place its centre of mass at pixel 14, counted from 0.
 
-    The centre is at pixel 14, counted from 0.
     Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
     """
     small = fit(ink, DIGIT_SIDE)
-    image = np.zeros((SIDE, SIDE), np.float32)
-    corner = []
-    for axis, length in enumerate(small.shape):
-        masses = small.sum(axis=1 - axis)
-        middle = masses @ np.arange(length) / masses.sum()
-        start = int(SIDE / 2 - middle + 0.5)
-        corner.append(min(max(start, 0), SIDE - length))
-    top, left = corner
-    image[top : top + small.shape[0], left : left + small.shape[1]] = small
+    middle = ndimage.center_of_mass(small)
+    return place(small, [int(SIDE / 2 - m + 0.5) for m in middle], 0)
+
+
+def place(small: Floats, corner: Sequence[int], rest: float) -> Floats:
+    """Place an array in an image (28, 28), within its borders; the rest has one value."""
+    image = np.full((SIDE, SIDE), rest, np.float64)
+    height, width = small.shape
+    top, left = np.clip(corner, 0, (SIDE - height, SIDE - width))
+    image[top : top + height, left : left + width] = small
     return image
 
 
@@ -408,17 +386,6 @@ def crop(values: Floats, mask: Mask) -> Floats:
 
 def fit(values: Floats, side: int) -> Floats:
     """Resample so that the longer side has that many pixels, and the proportions stay."""
-    height, width = (
-        max(1, int(side * length / max(values.shape) + 0.5)) for length in values.shape
-    )
-    fitted: Floats = resampling(values.shape[0], height) @ values
-    return fitted @ resampling(values.shape[1], width).T
-
-
-def resampling(old: int, new: int) -> Floats:
-    """Return the weights (new, old) of bilinear resampling, which averages where it shrinks."""
-    middles = (np.arange(new) + 0.5) * old / new - 0.5
-    distances = np.abs(middles[:, None] - np.arange(old)) / max(old / new, 1)
-    weights: Floats = np.maximum(1 - distances, 0)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights
+    height, width = (max(1, int(side * n / max(values.shape) + 0.5)) for n in values.shape)
+    picture = Image.fromarray(values.astype(np.float32))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR), np.float64)
