@@ -148,7 +148,7 @@ def _is_record(path: Path) -> bool:
         keys = json.loads(path.read_bytes()).keys()
     except (OSError, ValueError, AttributeError):
         return False
-    return keys >= {"stage", "runs", "modules", "packages"}
+    return set(keys) >= {"stage", "runs", "modules", "packages"}
 
 
 def installed(distribution: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import board
-from stages.shared.datasets import DATASETS, preparation_of
+from stages.shared.datasets import DATASETS
 from stages.shared.files import Predictions, load_network, load_predictions
 
 import numpy as np
@@ -23,7 +23,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from network.loss import softmax
 from network.model import Network
-from tools import predict
+from tools import pictures
+from tools.preparation import prepare_centred
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -111,16 +112,18 @@ def shown(page: Page) -> NDArray[np.float64]:
     return np.array(page.eval_on_selector_all(".class", script))
 
 
-def expected(page: Page, network: Network, classes: Sequence[str], path: Path) -> Any:
+def expected(page: Page, network: Network, path: Path) -> Any:
     """Return the probabilities that the tools compute for the reduced copy, saved as a PNG file."""
     path.write_bytes(base64.b64decode(page.evaluate("copy.canvas.toDataURL()").partition(",")[2]))
-    return predict.predict(path, network, preparation_of(classes))[-1].probabilities
+    images = prepare_centred(pictures.read(path)).images
+    z = network.logits(images[-1].reshape(1, -1))
+    return softmax(z / page.evaluate("DATA.temperature"))[0]
 
 
 @pytest.mark.parametrize("digit", DIGITS)
 def test_a_digit_is_read_as_python_reads_it(digit: str, page: Page, tmp_path: Path) -> None:
     draw(page, DIGITS[digit])
-    p = expected(page, load_network(), MNIST, tmp_path / "drawn.png")
+    p = expected(page, load_network(), tmp_path / "drawn.png")
     np.testing.assert_allclose(shown(page), p, atol=1e-3)
     assert page.inner_text("#answer strong") == str(p.argmax()) == digit
     assert page.inner_text("#status").startswith(f"Most likely {digit}, ")
@@ -132,11 +135,11 @@ def test_any_depth_and_any_classes(hidden: list[int], browser: Browser, tmp_path
     network.initialize(np.random.default_rng(0))
     x, labels = load_predictions().images[:99], np.arange(99, dtype=np.uint8) % len(FASHION)
     z = network.logits(x)
-    test = Predictions(x, labels, z.argmax(axis=1), softmax(z).max(axis=1), FASHION)
+    test = Predictions(x, labels, softmax(z), FASHION)
     (tmp_path / "board.html").write_text(board.render(network, test), "utf-8")
     for page in opened(browser.new_page(), tmp_path / "board.html"):
         draw(page, DIGITS["4"])
-        p = expected(page, network, FASHION, tmp_path / "drawn.png")
+        p = expected(page, network, tmp_path / "drawn.png")
         np.testing.assert_allclose(shown(page), p, atol=1e-3)
         assert page.inner_text("#answer strong").removesuffix("?") == FASHION[p.argmax()]
         assert page.locator(".units").count() == len(hidden)

@@ -100,7 +100,7 @@ def count_drawings(paper: str, widths: tuple[float, float]) -> int:
 def read_digits(picture: Image.Image) -> list[int]:
     """Return the digits that a picture shows, none if it is refused."""
     try:
-        images = prepare_centred(decode(picture))
+        images = prepare_centred(decode(picture)).images
     except ValueError:
         return []
     digits: list[int] = load_network().logits(images.reshape(-1, 784)).argmax(axis=1).tolist()

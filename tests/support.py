@@ -40,7 +40,7 @@ SETTINGS = {
 
 # Where processes can fork, one has imported DVC, and forks for each command of DVC.
 WINDOWS = sys.platform == "win32"
-PROCESSES = multiprocessing.get_context("spawn" if WINDOWS else "forkserver")
+PROCESSES: Any = multiprocessing.get_context("spawn" if WINDOWS else "forkserver")
 if not WINDOWS:
     PROCESSES.set_forkserver_preload(
         [

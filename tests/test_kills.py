@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
-from stages.running import parent
+from stages.shared import running
 
 import psutil
 import pytest
@@ -42,10 +42,10 @@ def test_a_stage_ends_with_its_dvc(
 def test_a_stage_whose_dvc_has_ended_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     # as if a shell were the first process, which adopts orphaned processes
     names = {process.name() for process in psutil.Process().parents()}
-    monkeypatch.setattr(parent, "SHELLS", names)
+    monkeypatch.setattr(running, "SHELLS", names)
     with pytest.raises(SystemExit) as end:
-        parent.end_with_dvc()
-    assert end.value.code == parent.ORPHANED
+        running.end_with_dvc()
+    assert end.value.code == running.ORPHANED
 
 
 def test_a_second_dvc_names_the_first(training: "subprocess.Popen[str]", clone: Clone) -> None:

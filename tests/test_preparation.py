@@ -130,7 +130,7 @@ def test_smaller_marks_and_flat_ones_are_counted() -> None:
     random = np.random.default_rng(0)
     dot, dash = np.ones((12, 8)), np.ones((50, 120))
     ink = np.pad(stack(write(3, 120, 8, random), dot, dot, dot, dash), 30)
-    images, left_out = prepare_centred(paint(ink), lambda images: np.arange(len(images)))
+    images, left_out = prepare_centred(paint(ink), lambda images: np.arange(float(len(images))))
     assert len(images) == 1
     assert left_out == "3 smaller marks, 1 flat mark left out"
 
