@@ -55,6 +55,7 @@ class Report:
     compile : duration of compilation
     epochs : when each was scored, and the loss and accuracy on training and validation images
     end : when the weights were saved
+    processor : processor time of all threads of the process until then
     memory : peak memory of the process until then, in bytes
     """
 
@@ -63,6 +64,7 @@ class Report:
     compile: float = 0.0
     epochs: list[dict[str, Any]] = field(default_factory=list)
     end: float = 0.0
+    processor: float = 0.0
     memory: int = 0
 
     def started(self) -> None:
@@ -78,7 +80,7 @@ class Report:
 
     def saved(self) -> None:
         """Record that the weights are saved, and print the report as one line of JSON."""
-        self.end = self._seconds()
+        self.end, self.processor = self._seconds(), time.process_time()
         # not from getrusage, which counts the memory of the parent before exec, too
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         self.memory = 1024 * int(status.partition("VmHWM:")[2].split()[0])

@@ -20,6 +20,9 @@ import pytest
 from tests.support import Clone, wait_until
 from tools.sweeping import slurm as module
 
+if sys.platform == "win32":
+    pytest.skip("Slurm is for Linux", allow_module_level=True)
+
 GRID = ("-S", "train.learning_rate=0.02,0.05", "--seeds=2")
 ON_SLURM = (sys.executable, "-m", "tools.sweep", *GRID, "--on=slurm", "--jobs=2")
 DAEMONS = ("munged", "slurmctld", "slurmd")

@@ -26,7 +26,7 @@ def test_after_ctrl_c(clone: Clone, finished: Clone) -> None:
         "repro", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     ) as dvc:
         clone.wait_for_epochs(2)
-        os.killpg(dvc.pid, signal.SIGINT)
+        os.kill(-dvc.pid, signal.SIGINT)  # its process group
         _, stderr = dvc.communicate()
     assert dvc.returncode != 0
     assert "interrupted\n" in stderr

@@ -36,7 +36,7 @@ def main() -> None:
         warmup=job.warmup,
     )
     report.started()
-    with threadpool_limits(len(os.sched_getaffinity(0)) if wide else 1):
+    with threadpool_limits((os.cpu_count() or 1) if wide else 1):
         for epoch in trainer.run():
             report.epoch(epoch.scores["train"], epoch.scores["validation"])
     np.savez(weights, **trainer.network.state_dict())  # type: ignore[arg-type]
