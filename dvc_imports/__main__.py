@@ -1,6 +1,7 @@
 """The command line: ``dvc-imports check``, ``fix``, ``record`` and ``run``."""
 
 import argparse
+import gc
 import json
 import sys
 
@@ -39,6 +40,7 @@ def _with_pipelines(arguments: argparse.Namespace) -> int:
     from dvc_imports.record import Codes, write_records  # noqa: PLC0415
     from dvc_imports.stages import Pipelines  # noqa: PLC0415 - imports DVC
 
+    gc.disable()  # it would search the syntax trees of all modules again and again
     pipelines = Pipelines()
     codes = Codes(read_config(pipelines.root))
     if arguments.command == "record":

@@ -119,14 +119,15 @@ class _Follower:
         """Add a declared module; ``package.*`` stands for all modules in it."""
         name = self.run.what
         base = name.removesuffix(".*")
-        found, _ = self.project.find(base, tuple(self.back))
+        folders = (*self.back, str(self.config.root))
+        found, _ = self.project.find(base, folders)
         if not found:
             self.problem(f"pyproject.toml declares module {name}, which is not found")
         self.add(found)
         if found and name.endswith(".*"):
             for each in sorted(os.listdir(os.path.dirname(found[-1][0]))):
                 stem = each.partition(".")[0]
-                self.add(self.project.find(f"{base}.{stem}", tuple(self.back))[0])
+                self.add(self.project.find(f"{base}.{stem}", folders)[0])
         self.drain()
 
     def drain(self) -> None:

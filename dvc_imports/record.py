@@ -145,8 +145,8 @@ def write_records(codes: Codes, stages: list[Stage]) -> tuple[list[str], list[st
 
 def _is_record(path: Path) -> bool:
     try:
-        keys = json.loads(path.read_bytes()).keys()
-    except (OSError, ValueError, AttributeError):
+        keys = {*json.loads(path.read_bytes())}
+    except (OSError, ValueError, TypeError):
         return False
     return set(keys) >= {"stage", "runs", "modules", "packages"}
 

@@ -33,7 +33,7 @@ PACKAGE = {"p__i": "", "p__x": "", "p__y": ""}
         ("import p.x", "p/x"),
         ("from p import x, y", "p/x p/y"),
         ("if TYPE_CHECKING:\n    import p.x\nelse:\n    import p.y", "p/y"),
-        ("def f():\n  try:\n    import p.x\n  except ImportError:\n    import x", "p/x"),
+        ("try:\n    import p.x\nexcept ImportError:\n    import x", "p/x"),
         ("from importlib import import_module\nNAME = 'p.y'\nimport_module(NAME)", "p/y"),
         ("import importlib\nimportlib.import_module('.x', package='p')", "p/x"),
         ("import sys\nsys.path.append('p')\nimport x", "p/x"),
@@ -56,10 +56,7 @@ def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (
-            "import deep",
-            'imports deep, which is on no search path, but in lib; declare paths = ["lib"]',
-        ),
+        ("import deep", 'deep, which is on no search path, but in lib; declare paths = ["lib"]'),
         ("import p.absent", "imports p.absent, which is on no search path"),
         ("from importlib import import_module as i\nimport importlib\nimportlib.import_module(x)",
          "line 3: imports a name that is computed"),
