@@ -32,7 +32,6 @@ BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
 WIDEST = 2  # width / height, above that of all but 1 in 2,000 of MNIST's digits
 HOLES = 20  # in a digit, at most; chalk has some
 FAINT = 0.7  # most ink in a pixel of a shadow's edge or a ruling
-SPECK = 60  # the largest part's area / that of a speck
 SMALLEST = 5  # pixels of the height of a digit
 SMALLER = 0.32  # of the tallest digit's height: marks below it are left out
 MOST = 50  # marks in a picture
@@ -87,9 +86,8 @@ def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Pre
     def judge(marks: list[Mark]) -> NDArray[np.floating]:
         return confidence(images_of(marks, ink)) if confidence else np.ones(len(marks))
 
-    marks = find_marks(mask)
-    clear = [mark for mark in marks if ink[mark.mask].max() >= FAINT]
-    kinds = {mark: kind_of(mark) for mark in join(clear, judge)}
+    marks, faint = find_marks(ink, mask)
+    kinds = {mark: kind_of(mark) for mark in join(marks, judge)}
     digits = [mark for mark, kind in kinds.items() if not kind]
     least = max([SMALLEST, *(SMALLER * mark.height for mark in digits)])
     digits = [mark for mark in digits if mark.height >= least]
@@ -98,7 +96,7 @@ def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Pre
         for mark, kind in kinds.items()
         if mark not in digits
     )
-    counts["faint mark"] = len(marks) - len(clear)
+    counts["faint mark"] = faint
     left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n)
     if not digits:
         raise ValueError(f"{NOTHING} but {left_out or 'specks'}")
@@ -255,21 +253,25 @@ def stroke_width(mask: Mask) -> float:
     return float(4 * distances[mask].mean() - 2)
 
 
-def find_marks(mask: Mask) -> list[Mark]:
-    """Return the connected parts, without specks: smaller than a dot, or than 1/60 of the largest.
+def find_marks(ink: Floats, mask: Mask) -> tuple[list[Mark], int]:
+    """Return the connected parts without specks, which fit into a dot of the pen or are thin.
+
+    The number counts those that are nowhere as dark as ink: the edges of shadows, rulings.
 
     Raises
     ------
     ValueError
         if there are too many
     """
-    parts, _ = ndimage.label(mask, CORNERS)
-    areas = np.bincount(parts[mask])
-    speck = max(2**2, stroke_width(mask) ** 2, areas.max() / SPECK)
-    numbers = np.flatnonzero(areas >= speck)
-    if len(numbers) > MOST:
-        raise ValueError(f"shows {len(numbers)} marks, must be at most {MOST}")
-    return [Mark(parts == number) for number in numbers]
+    parts, count = ndimage.label(mask, CORNERS)
+    numbers = np.arange(1, count + 1)
+    pen = max(2, stroke_width(mask))
+    sides = [max(s.stop - s.start for s in box) for box in ndimage.find_objects(parts)]
+    large = (np.array(sides) > pen) & (np.bincount(parts[mask])[1:] > pen**2 / 3)
+    clear = ndimage.maximum(ink, parts, numbers) >= FAINT
+    if (large & clear).sum() > MOST:
+        raise ValueError(f"shows {(large & clear).sum()} marks, must be at most {MOST}")
+    return [Mark(parts == n) for n in numbers[large & clear]], int((large & ~clear).sum())
 
 
 def join(marks: list[Mark], judge: Judge) -> list[Mark]:
