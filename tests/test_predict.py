@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from stages.shared.datasets import DATASETS
-from stages.shared.errors import StageError
 from stages.shared.files import write_json, write_npz
 from stages.shared.paths import DATASET, TEST_METRICS, WEIGHTS, images_path, labels_path
 
@@ -83,30 +82,15 @@ def test_a_bad_picture_does_not_keep_the_others_from_being_read(
     monkeypatch: Patch, capsys: Capture
 ) -> None:
     Path("text.png").write_text("text")
-    files = ["blank.png", "one.png", "text.png", "absent.png", "two.png"]
-    with pytest.raises(StageError) as caught:
-        run(monkeypatch, capsys, *files)
-    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
-        "one.png",
-        "two.png",
-        "predict.png",
-        "data/weights.npz",
-    ]
-    assert str(caught.value).splitlines() == [
-        "blank.png: nothing stands out from the paper",
-        "text.png: not a picture, must be one of PNG, JPEG, WebP, BMP, GIF, TIFF",
-        "absent.png: No such file or directory",
-    ]
-
-
-def test_an_output_that_cannot_be_written_is_named_with_the_rest(
-    monkeypatch: Patch, capsys: Capture
-) -> None:
-    with pytest.raises(StageError) as caught:
-        run(monkeypatch, capsys, "two.png", "blank.png", "--output", "one.png/a.png")
-    assert str(caught.value).splitlines() == [
-        "blank.png: nothing stands out from the paper",
-        "one.png: File exists",
+    with pytest.raises(SystemExit, match="1"):
+        run(monkeypatch, capsys, "blank.png", "one.png", "text.png", "absent.png", "two.png")
+    out, err = capsys.readouterr()
+    names = [line.split(":")[0] for line in out.splitlines()]
+    assert names == ["one.png", "two.png", "predict.png", "data/weights.npz"]
+    assert err.splitlines() == [
+        "error: blank.png: nothing stands out from the paper",
+        "error: text.png: not a picture, must be one of PNG, JPEG, WebP, BMP, GIF, TIFF",
+        "error: absent.png: No such file or directory",
     ]
 
 
@@ -139,9 +123,9 @@ def test_odd_names_are_printed_and_drawn(monkeypatch: Patch, capsys: Capture) ->
     *lines, _, _ = run(monkeypatch, capsys, *odd, "--output", "\udcff\n")
     assert len(lines) == len(odd)
     assert all(line.isprintable() for line in lines)
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(SystemExit, match="1"):
         run(monkeypatch, capsys, "absent\n\udcff")
-    assert str(caught.value) == "absent??: No such file or directory"
+    assert capsys.readouterr().err == "error: absent??: No such file or directory\n"
 
 
 def test_a_most_likely_class_that_is_not_likely_is_not_sure() -> None:
@@ -153,7 +137,7 @@ def test_a_most_likely_class_that_is_not_likely_is_not_sure() -> None:
 
 
 def test_a_mark_left_out_is_named(monkeypatch: Patch, capsys: Capture) -> None:
-    ink = np.pad(draw_digit(1, np.random.default_rng(0)), 30)
+    ink = np.pad(draw_digit(1, np.random.default_rng(0)), 50)
     ink[5:25, 5:20] = 1
     as_picture(1 - ink).save("dot.png")
     lines = run(monkeypatch, capsys, "dot.png")
@@ -182,9 +166,3 @@ def test_an_image_of_fashion_gets_the_prediction_of_the_data_set(
     line, *_ = run(monkeypatch, capsys, "shirt.png")
     summary = predict.summarize(expected, list(DATASETS["fashion-mnist"].classes))
     assert line == f"shirt.png: {summary}"
-
-
-def test_weights_for_other_images_are_refused(monkeypatch: Patch, capsys: Capture) -> None:
-    use(Network([100, 10]), "mnist")
-    with pytest.raises(StageError, match=r"^data/weights\.npz: must be for 28 × 28 images and 10 "):
-        run(monkeypatch, capsys, "one.png")

@@ -14,19 +14,11 @@ LONGEST = 256  # pixels of a side; a larger picture is reduced
 
 
 def read(path: Path) -> NDArray[np.float64]:
-    """Read the first picture of a file.
+    """Read the first picture of a file as (height, width, 3), in [0, 1]: red, green and blue.
 
-    Returns
-    -------
-    (height, width, 3), in [0, 1]: red, green and blue, reduced by a whole number to at most 256
-    pixels a side. A picture with transparent parts has 6 channels: its colours on white paper, and
-    its colours on black paper.
-
-    Raises
-    ------
-    StageError
-        if the file is not a picture in one of ``FORMATS``, is damaged, or has too many pixels; it
-        does not name the file
+    It is reduced by a whole number to at most 256 pixels a side. With transparent parts it has 6
+    channels: its colours on white paper, and its colours on black paper. A file that is not in one
+    of ``FORMATS``, is damaged, or has too many pixels, raises a StageError without the file's name.
     """
     if path.exists() and not path.is_file():  # a pipe or a device may never end
         raise StageError("must be a picture, is no file")
@@ -39,8 +31,7 @@ def read(path: Path) -> NDArray[np.float64]:
     except UnidentifiedImageError:
         raise StageError(f"not a picture, must be one of {', '.join(FORMATS)}") from None
     except Exception as error:  # Pillow raises errors of many types for a damaged picture
-        reason = error.strerror if isinstance(error, OSError) else None
-        message = reason or str(error) or type(error).__name__
+        message = getattr(error, "strerror", "") or str(error) or type(error).__name__
         raise StageError(" ".join(message.split())) from None
 
 

@@ -6,6 +6,7 @@ several digits; they are read line by line, from left to right.
 
 import argparse
 import json
+import sys
 import warnings
 from pathlib import Path
 
@@ -32,9 +33,7 @@ def main() -> None:
     """Print the most likely classes of each digit, and draw the images."""
     parser = argparse.ArgumentParser(prog="python -m tools.predict", description=__doc__)
     parser.add_argument("file", nargs="+", type=Path, help=", ".join(pictures.FORMATS))
-    parser.add_argument(
-        "--output", type=Path, default="predict.png", help="the picture to draw into"
-    )
+    parser.add_argument("--output", type=Path, default="predict.png", help="picture to draw into")
     arguments = parser.parse_args()
     output: Path = arguments.output
     if output.exists() and not output.is_file():  # a device would be replaced
@@ -50,13 +49,14 @@ def main() -> None:
         return softmax(network.logits(images.reshape(len(images), -1)) / temperature)
 
     prepare = PREPARATIONS[preparation]
-    drawn, errors = [], []
+    drawn, failed = [], False
     for path in arguments.file:
         name = printable(str(path))
         try:
             found = prepare(pictures.read(path), lambda images: predict(images).max(axis=1))
         except (StageError, ValueError) as error:
-            errors.append(f"{name}: {printable(str(error))}")
+            print(f"error: {name}: {error}", file=sys.stderr)
+            failed = True
             continue
         probabilities = predict(found.images)
         for number, p in enumerate(probabilities, start=1):
@@ -66,21 +66,18 @@ def main() -> None:
         if found.left_out:
             print(f"{name}: {found.left_out}")
     if drawn:
-        try:
-            draw(drawn[:DRAWN], classes, output)
-            print(f"{printable(str(output))}: the images as the network sees them")
-        except OSError as error:
-            errors.append(printable(f"{error.filename or output}: {error.strerror}"))
+        draw(drawn[:DRAWN], classes, output)
+        print(f"{printable(str(output))}: the images as the network sees them")
         if preparation == "centred" and TEST_METRICS.exists():
             accuracy = json.loads(TEST_METRICS.read_bytes())["test"]["accuracy"]
             if accuracy < GOOD:
                 print(f"{WEIGHTS}: {accuracy:.2%} of the test images right; {BETTER}")
-    if errors:
-        raise StageError("\n".join(errors))
+    if failed:
+        sys.exit(1)
 
 
 def printable(text: str) -> str:
-    """Return text as lines that any terminal takes."""
+    """Return text as one line that any terminal takes."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
@@ -91,17 +88,13 @@ def summarize(probabilities: NDArray[np.float32], classes: list[str]) -> str:
     return named if probabilities.max() >= LIKELY else f"not sure: {named}"
 
 
-def draw(
-    found: list[tuple[str, Images, NDArray[np.float32]]], classes: list[str], path: Path
-) -> None:
+def draw(found: list[tuple[str, Images, Images]], classes: list[str], path: Path) -> None:
     """Draw each image as the network sees it, its class above, and the file's name below."""
     columns = min(5, len(found))
     rows = -(-len(found) // columns)
     figure = new_figure(1.5 * columns, 1.9 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(found) :]:
-        axes.set_axis_off()
-    for axes, (name, image, probabilities) in zip(grid, found, strict=False):
+    for place, (name, image, probabilities) in enumerate(found, start=1):
+        axes = figure.add_subplot(rows, columns, place)
         draw_image(axes, image)
         title = classes[probabilities.argmax()] + ("" if probabilities.max() >= LIKELY else "?")
         axes.set_title(literal(title))

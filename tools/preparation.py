@@ -24,17 +24,14 @@ SIDE, DIGIT_SIDE = 28, 20
 WINDOW = 0.3  # of the picture's longer side: wider than a stroke, narrower than a shadow
 CONTRAST = 0.1  # least distance between ink and paper; from black to white it is 1
 LEVELS = 3  # paper, rulings, ink
-TWO_CLASSES = 0.77  # separability of a single class, uniform; if normal, it has 0.64
-CLEAN = 0.85  # least separability of a picture of ink and paper alone
+TWO_CLASSES, CLEAN = 0.77, 0.85  # variance between classes, of one uniform; of ink and paper alone
 EDGE = 3  # stroke widths of a digit that the picture's border may cut
 STROKE = 2.5  # median width of MNIST's strokes, in pixels of a digit that fills 20 × 20
 BLOT = 10  # above the width of any stroke in MNIST, in the same pixels
 WIDEST = 2  # width / height, above that of all but 1 in 2,000 of MNIST's digits
 HOLES = 20  # in a digit, at most; chalk has some
 FAINT = 0.7  # most ink in a pixel of a shadow's edge or a ruling
-SPECK = 60  # the largest part's area / that of a speck
-SMALLEST = 5  # pixels of the height of a digit
-SMALLER = 0.32  # of the tallest digit's height: marks below it are left out
+SMALLEST, SMALLER = 5, 0.32  # height of a digit, in pixels and of the tallest one's
 MOST = 50  # marks in a picture
 PIECE = 0.35  # of the height of a digit's larger part: it is none by itself
 NEAR, NEAR_PIECE, BROKEN = 0.25, 0.35, 0.05  # distance of parts, of their longest side
@@ -45,9 +42,8 @@ SLOPES = np.tan(np.radians(np.arange(-15, 15.5, 0.5)))
 
 CORNERS = np.ones((3, 3))  # pixels that touch at a corner are connected
 NOTHING = "nothing stands out from the paper"
-
-
-Judge = Callable[[list["Mark"]], NDArray[np.floating]]  # the probability of the likeliest class
+CERTAIN: Confidence = lambda images: np.ones(len(images))  # noqa: E731
+Judge = Callable[[list["Mark"]], NDArray[np.floating]]  # the same of marks
 
 
 class Prepared(NamedTuple):
@@ -68,54 +64,34 @@ class Mark:
         self.longest = max(self.height, self.width)
 
 
-def prepare_centred(pixels: Floats, confidence: Confidence | None = None) -> Prepared:
-    """Find the digits, and fit and centre each as MNIST's are.
+def prepare_centred(pixels: Floats, confidence: Confidence = CERTAIN) -> Prepared:
+    """Find the digits in pixels (height, width, channels), and fit and centre each as MNIST's are.
 
-    Parameters
-    ----------
-    pixels : (height, width, channels), in [0, 1]; paper of any colour, ink of any other
-    confidence : returns the probability of the likeliest class, (n,), of images (n, 28, 28); with
-        it, two marks are joined where one digit is likelier than two
-
-    Raises
-    ------
-    ValueError
-        if nothing stands out from the paper, no mark is a digit, or there are too many
+    Paper and ink have any colours. Two marks are joined where one digit is likelier than two by
+    ``confidence``, the probability (n,) of the likeliest class of images (n, 28, 28). If nothing
+    stands out, no mark is a digit, or there are too many, a ValueError is raised.
     """
     ink, mask = find_ink(contrast(pixels))
-
-    def judge(marks: list[Mark]) -> NDArray[np.floating]:
-        return confidence(images_of(marks, ink)) if confidence else np.ones(len(marks))
-
-    marks = find_marks(mask)
-    clear = [mark for mark in marks if ink[mark.mask].max() >= FAINT]
-    kinds = {mark: kind_of(mark) for mark in join(clear, judge)}
+    marks, faint = find_marks(ink, mask)
+    marks = join(marks, lambda parts: confidence(images_of(parts, ink)))
+    kinds = {mark: kind_of(mark) for mark in marks}
     digits = [mark for mark, kind in kinds.items() if not kind]
     least = max([SMALLEST, *(SMALLER * mark.height for mark in digits)])
     digits = [mark for mark in digits if mark.height >= least]
-    counts = Counter(
-        "smaller mark" if mark.height < least else kind
-        for mark, kind in kinds.items()
-        if mark not in digits
-    )
-    counts["faint mark"] = len(marks) - len(clear)
-    left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n)
+    kinds |= {mark: "smaller mark" for mark in marks if mark.height < least}
+    counts = Counter([*filter(None, kinds.values()), *faint * ["faint mark"]])
+    left_out = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items())
     if not digits:
         raise ValueError(f"{NOTHING} but {left_out or 'specks'}")
     return Prepared(images_of(in_reading_order(digits), ink), left_out and f"{left_out} left out")
 
 
-def prepare_framed(pixels: Floats, _: Confidence | None = None) -> Prepared:
+def prepare_framed(pixels: Floats, _: Confidence = CERTAIN) -> Prepared:
     """Fit one thing into the frame, light on dark, as Fashion-MNIST's are.
 
     The colour of the corners is trimmed, the longer side fitted to 28 pixels, and the shorter one
     placed in the middle. A picture of 28 × 28 pixels stays as it is, but for dark on light.
     Source: Xiao, Rasul & Vollgraf, "Fashion-MNIST", 2017, section 2.
-
-    Raises
-    ------
-    ValueError
-        if nothing stands out from the corners
     """
     grey = pixels[..., :3].mean(axis=2)
     corner = np.median(grey[[0, 0, -1, -1], [0, -1, 0, -1]])
@@ -131,10 +107,8 @@ def prepare_framed(pixels: Floats, _: Confidence | None = None) -> Prepared:
     return Prepared(grey.astype(np.float32)[None])
 
 
-PREPARATIONS: dict[Preparation, Callable[[Floats, Confidence | None], Prepared]] = {
-    "centred": prepare_centred,
-    "framed": prepare_framed,
-}
+Prepare = Callable[[Floats, Confidence], Prepared]
+PREPARATIONS: dict[Preparation, Prepare] = {"centred": prepare_centred, "framed": prepare_framed}
 
 
 def contrast(pixels: Floats) -> Floats:
@@ -146,8 +120,8 @@ def contrast(pixels: Floats) -> Floats:
     ink the distance is proportional to the light, and so it is divided by that.
     """
     window = window_of(pixels)
-    differences = pixels - ndimage.uniform_filter(pixels, (window, window, 1), mode="nearest")
-    differences = differences.reshape(-1, pixels.shape[2])
+    around = ndimage.uniform_filter(pixels, (window, window, 1), mode="nearest")
+    differences = (pixels - around).reshape(-1, pixels.shape[2])
     axis = np.linalg.eigh(differences.T @ differences)[1][:, -1]
     axis *= -np.copysign(1, axis.sum())  # the ink is darker,
     if ((differences @ axis) ** 3).sum() < -1e-6:  # unless that is skewed to the left
@@ -161,7 +135,7 @@ def contrast(pixels: Floats) -> Floats:
     return distance
 
 
-def window_of(values: Floats) -> int:
+def window_of(values: NDArray[Any]) -> int:
     """Return the side of the window in pixels, an odd number."""
     return int(WINDOW * max(values.shape[:2])) | 1
 
@@ -179,12 +153,7 @@ def find_ink(distance: Floats) -> tuple[Floats, Mask]:
     The threshold is Otsu's, of the pixels near the most distant ones, so that a small mark counts.
     Rulings, dirt and things beside the paper stand out, too, but reach the border. So the
     threshold rises until half of the ink above it does not, while there are two classes to tell
-    apart. If it never does, a digit at the edge counts.
-
-    Raises
-    ------
-    ValueError
-        if there are no marks
+    apart. If it never does, a digit at the edge counts. Without any, a ValueError is raised.
     """
     if distance.max() < CONTRAST:
         raise ValueError(NOTHING)
@@ -238,9 +207,8 @@ def places_of(parts: NDArray[Any], mass: NDArray[Any], *, clean: bool) -> tuple[
 
 
 def otsu(values: NDArray[np.int64]) -> tuple[int, float]:
-    """Return the threshold in [0, 254] that separates two classes best, and the separability.
+    """Return the threshold that separates two classes best, and the share of variance between them.
 
-    The separability is the share of the variance that is between the classes, in [0, 1].
     Source: Otsu, "A threshold selection method from gray-level histograms", 1979, equations 12, 18.
     """
     shares = np.bincount(values, minlength=256) / len(values)
@@ -255,21 +223,20 @@ def stroke_width(mask: Mask) -> float:
     return float(4 * distances[mask].mean() - 2)
 
 
-def find_marks(mask: Mask) -> list[Mark]:
-    """Return the connected parts, without specks: smaller than a dot, or than 1/60 of the largest.
+def find_marks(ink: Floats, mask: Mask) -> tuple[list[Mark], int]:
+    """Return the connected parts without specks, which fit into a dot of the pen or are thin.
 
-    Raises
-    ------
-    ValueError
-        if there are too many
+    The number counts faint ones, the edges of shadows and rulings. Too many raise a ValueError.
     """
-    parts, _ = ndimage.label(mask, CORNERS)
-    areas = np.bincount(parts[mask])
-    speck = max(2**2, stroke_width(mask) ** 2, areas.max() / SPECK)
-    numbers = np.flatnonzero(areas >= speck)
-    if len(numbers) > MOST:
-        raise ValueError(f"shows {len(numbers)} marks, must be at most {MOST}")
-    return [Mark(parts == number) for number in numbers]
+    parts, count = ndimage.label(mask, CORNERS)
+    numbers = np.arange(1, count + 1)
+    pen = max(2, stroke_width(mask))
+    sides = [max(s.stop - s.start for s in box) for box in ndimage.find_objects(parts)]
+    large = (np.array(sides) > pen) & (np.bincount(parts[mask])[1:] > pen**2 / 3)
+    clear = ndimage.maximum(ink, parts, numbers) >= FAINT
+    if (large & clear).sum() > MOST:
+        raise ValueError(f"shows {(large & clear).sum()} marks, must be at most {MOST}")
+    return [Mark(parts == n) for n in numbers[large & clear]], int((large & ~clear).sum())
 
 
 def join(marks: list[Mark], judge: Judge) -> list[Mark]:
@@ -291,8 +258,8 @@ def join(marks: list[Mark], judge: Judge) -> list[Mark]:
 def are_one(a: Mark, b: Mark, distance: float, tallest: float, judge: Judge) -> bool:
     """Tell whether two marks at a distance are parts of one digit.
 
-    Either one is a piece, too small or too flat for a digit. Or both together are as narrow as a
-    digit, and not much taller than the tallest other mark. The judge must find one digit likelier.
+    Either one is a piece, too small or flat for a digit, or both together are as narrow as a digit,
+    and not much taller than the tallest other mark. And the judge finds one digit likelier.
     """
     small, large = sorted((a, b), key=lambda mark: mark.height)
     piece = small.height < PIECE * large.height or kind_of(small) != ""
