@@ -1,4 +1,4 @@
-"""docs/mathematics.md: its code runs, its numbers are right, its links lead there, its diffs work."""
+"""The page docs/mathematics.md: its code, its numbers, its links and its diffs."""
 
 import doctest
 import re
