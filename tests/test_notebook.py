@@ -15,6 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "examples/by_hand.ipynb"
 
 
+def read() -> Any:
+    return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+
+
 def execute(notebook: Any, root: Path, patch: pytest.MonkeyPatch) -> None:
     """Execute the notebook as Jupyter does, in the folder examples/ of a project."""
     patch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # the project is shared by tests
@@ -23,7 +27,7 @@ def execute(notebook: Any, root: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_runs_and_draws(finished: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = read()
     execute(notebook, finished.root, monkeypatch)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     text = "".join(output.get("text", "") for output in outputs)
@@ -35,7 +39,7 @@ def test_it_runs_and_draws(finished: Clone, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_without_data_it_says_so(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = read()
     notebook.cells = notebook.cells[:4]
     with pytest.raises(CellExecutionError, match=r"train_images\.npy is missing: run `dvc repro`"):
         execute(notebook, fresh.root, monkeypatch)
