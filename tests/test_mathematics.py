@@ -45,11 +45,7 @@ np.testing.assert_allclose(network.gradient, numerical, rtol=1e-6, atol=1e-8)
 points = generator.normal(size=(400, 2))
 labels = (points[:, 0] * points[:, 1] > 0).astype(int)  # no line separates these classes
 settings = {"hidden": [16], "epochs": 20}
-<<<<<<< HEAD
-for optimizer, rate in {"sgd": 0.3, "rmsprop": 0.01}.items():
-=======
 for optimizer, rate in {"sgd": 0.3, "signum": 0.003}.items():
->>>>>>> refs/heads/mathematics
     trainer = Trainer(
         (points, labels), classes=2, optimizer=optimizer, learning_rate=rate, **settings
     )
