@@ -32,14 +32,14 @@ def execute(
     grid: Grid, missing: Collection[Run], jobs: int | None, bar: "tqdm[NoReturn]"
 ) -> dict[Run, str]:
     """Execute runs, and return the last error of each that has no result then."""
-    left = _list_tasks() or set()
+    earlier = _list_tasks() or set()
     commit = git("rev-parse", "HEAD").strip()
     texts = {_identify(run, commit): run for run in missing}
     tasks = {
         texts[text]: (path.stem, number)
         for path in FOLDER.glob("*.json")
         for number, text in enumerate(json.loads(path.read_text(encoding="utf-8")))
-        if text in texts and (path.stem, number) in left
+        if text in texts and (path.stem, number) in earlier
     }
     if new := [run for run in missing if run not in tasks]:
         tasks |= _submit(new, jobs, commit)
