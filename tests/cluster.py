@@ -228,8 +228,8 @@ def test_a_sweep_survives_kills(
 def test_a_missing_requirement_of_a_cluster_is_named(
     project: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failure(*options: str) -> str:
-        done = project.run(*ON_SLURM, *options, check=False)
+    def failure() -> str:
+        done = project.run(*ON_SLURM, check=False)
         assert done.returncode == 1
         return done.stderr.splitlines()[-1]
 
@@ -242,5 +242,5 @@ def test_a_missing_requirement_of_a_cluster_is_named(
     project.run("git", "push", "--quiet", "origin", "HEAD")
     assert failure().startswith("error: .dvc/config: names no remote")
     monkeypatch.setenv("SLURM_CONF", os.devnull)
-    assert failure() == "error: squeue: no answer from Slurm"
+    assert failure() == "error: --on slurm: squeue: no answer from Slurm"
     assert arrays(project) == []

@@ -32,29 +32,14 @@ def main() -> None:
     check_project()
     try:
         grid = Grid(options.set_param, options.seeds)
-        prepare_data()
         if options.on == "slurm":
             slurm.check()
             slurm.fetch()
-        done = grid.results()
-        missing = [each for each in grid.runs if each not in done]
-        failures: dict[Run, str] = {}
-        bar: tqdm[NoReturn]
-        with tqdm(total=len(grid.runs), initial=len(done), unit="run", disable=None) as bar:
-            if missing and options.on == "slurm":
-                failures = slurm.execute(grid, missing, options.jobs, bar)
-            elif missing:
-                failures = local.execute(grid, missing, options.jobs or os.cpu_count() or 1, bar)
+        prepare_data()
+        failures = execute(grid, options)
         done = grid.results()
     except DvcException as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print(
-            "\nThe runs go on in the background. The same command waits for them, "
-            "and dvc queue stop --kill ends them.",
-            file=sys.stderr,
-        )
-        raise
     if done:
         show(grid, done, METRICS if options.test else METRICS[:2], options.markdown)
     for (setting, seed), reason in failures.items():
@@ -66,7 +51,13 @@ def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.sweep", description=__doc__)
     add = parser.add_argument
-    add("-S", "--set-param", action="append", default=[], metavar="KEY=VALUE[,VALUE...]")
+    add(
+        *("-S", "--set-param"),
+        action="append",
+        default=[],
+        metavar="KEY=VALUE[,VALUE...]",
+        help="values of a parameter",
+    )
     add("--seeds", type=int, default=5, metavar="N", help="runs per setting (default 5)")
     add("--jobs", type=int, metavar="N", help="runs at a time (default: all processors)")
     add("--on", choices=("queue", "slurm"), default="queue", help="DVC's queue, or a cluster")
@@ -84,6 +75,27 @@ def prepare_data() -> None:
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--quiet", DATA]
     if code := subprocess.run(command, stdout=sys.stderr, check=False).returncode:
         sys.exit(code)  # DVC and the stage have said why
+
+
+def execute(grid: Grid, options: argparse.Namespace) -> dict[Run, str]:
+    """Execute the runs that have no results, and return the last error of each that fails."""
+    done = grid.results()
+    missing = [each for each in grid.runs if each not in done]
+    if not missing:
+        return {}
+    bar: tqdm[NoReturn]
+    with tqdm(total=len(grid.runs), initial=len(done), unit="run", disable=None) as bar:
+        try:
+            if options.on == "slurm":
+                return slurm.execute(grid, missing, options.jobs, bar)
+            return local.execute(grid, missing, options.jobs or os.cpu_count() or 1, bar)
+        except KeyboardInterrupt:
+            stop = "scancel" if options.on == "slurm" else "dvc queue stop --kill"
+            print(
+                f"\nThe runs go on. The same command waits for them; {stop} ends them.",
+                file=sys.stderr,
+            )
+            raise
 
 
 def show(

@@ -58,19 +58,20 @@ class Grid:
 
     def __init__(self, options: list[str], seeds: int) -> None:
         self._options = options
-        self.settings = _read(options)
-        self.runs = [Run(setting, seed) for setting in self.settings for seed in range(seeds)]
         self._pipeline = read_pipeline()
         self._varied = [option.partition("=")[0] for option in (*options, SEED)]
+        settings = _read(options)
         for key in self._varied:
             self._check_use(key)
-        contents = [_apply(setting) for setting in self.settings]
-        self._keys = [*contents[0]]
-        self._runs = {
-            tuple((content | {SEED: float(seed)}).values()): Run(setting, seed)
-            for setting, content in zip(self.settings, contents, strict=True)
-            for seed in range(seeds)
-        }
+        self._keys = [*_apply(settings[0])]
+        self._runs: dict[tuple[float | str, ...], Run] = {}  # by the values of the keys
+        for setting in settings:
+            parameters = _apply(setting)
+            for seed in range(seeds):
+                values = (parameters | {SEED: float(seed)}).values()
+                self._runs.setdefault(tuple(values), Run(setting, seed))  # 0.1 and 0.10 are one
+        self.runs = [*self._runs.values()]
+        self.settings = [*dict.fromkeys(run.setting for run in self.runs)]
 
     def label(self, setting: Setting) -> str:
         """Return the part of a setting in which it differs from others."""

@@ -53,8 +53,8 @@ def clean_environment() -> None:
 def check_project() -> None:
     """Exit if an experiment would fail here, or would lose its results."""
     git("rev-parse", "--verify", "HEAD")
-    if conflicts := git("diff", "--name-only", "--diff-filter=U").split("\n")[0]:
-        sys.exit(f"error: {conflicts}: has merge conflicts: resolve them, then git add {conflicts}")
+    for path in git("diff", "--name-only", "--diff-filter=U").splitlines():
+        sys.exit(f"error: {path}: has merge conflicts: resolve them, then git add {path}")
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
         sys.exit("error: DVC keeps no experiments in a shallow clone: git fetch --unshallow")
     with Repo() as repo:
@@ -64,18 +64,15 @@ def check_project() -> None:
             f"error: {cache}: DVC's queue needs a cache folder with an ASCII path: "
             "dvc cache dir --local FOLDER"
         )
-    if untracked := git("ls-files", "--others", "--exclude-standard", "--", *_sources()).split(
-        "\n"
-    )[0]:
-        sys.exit(
-            f"error: {untracked}: Git does not track it, so no run has it: git add {untracked}"
-        )
+    for path in git("ls-files", "--others", "--exclude-standard", "--", *_sources()).splitlines():
+        sys.exit(f"error: {path}: Git does not track it, so no run has it: git add {path}")
 
 
 def read_pipeline() -> dict[str, Any]:
     """Return the stages in dvc.yaml, with the paths of all outputs as ``outs``."""
     stages: dict[str, Any] = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
     for stage in stages.values():
+        stage.setdefault("deps", [])
         outs = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
         stage["outs"] = [out if isinstance(out, str) else next(iter(out)) for out in outs]
     return stages

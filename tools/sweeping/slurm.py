@@ -32,15 +32,14 @@ def execute(
     grid: Grid, missing: Collection[Run], jobs: int | None, bar: "tqdm[NoReturn]"
 ) -> dict[Run, str]:
     """Execute runs, and return the last error of each that has no result then."""
-    if (left := _list_tasks()) is None:
-        sys.exit("error: squeue: no answer from Slurm")
+    earlier = _list_tasks() or set()
     commit = git("rev-parse", "HEAD").strip()
     texts = {_identify(run, commit): run for run in missing}
     tasks = {
         texts[text]: (path.stem, number)
         for path in FOLDER.glob("*.json")
         for number, text in enumerate(json.loads(path.read_text(encoding="utf-8")))
-        if text in texts and (path.stem, number) in left
+        if text in texts and (path.stem, number) in earlier
     }
     if new := [run for run in missing if run not in tasks]:
         tasks |= _submit(new, jobs, commit)
@@ -68,6 +67,8 @@ def check() -> None:
     """Exit if the tasks would not find Slurm, the commit or the data."""
     if not shutil.which("sbatch"):
         sys.exit("error: --on slurm: sbatch: not found: it needs a machine with Slurm")
+    if _list_tasks() is None:
+        sys.exit("error: --on slurm: squeue: no answer from Slurm")
     if git("status", "--porcelain", "--untracked-files=no"):
         sys.exit("error: --on slurm: runs a commit, and there are changes: commit them")
     if not git("branch", "--remotes", "--contains", "HEAD", "--list", "origin/*"):
@@ -106,10 +107,7 @@ def _submit(runs: list[Run], jobs: int | None, commit: str) -> dict[Run, Task]:
 def _list_tasks() -> set[Task] | None:
     """Return the tasks that wait or run, or nothing while Slurm's controller does not answer."""
     command = ("squeue", "--me", "--array", "--noheader", "--format=%F %K")
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return None
     pairs = (line.split() for line in done.stdout.splitlines())
