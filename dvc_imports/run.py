@@ -19,7 +19,7 @@ def run(command: list[str], stage: str | None) -> int:
     CodeError
         if the command cannot be started, no Python took part, or the code is not as recorded
     """
-    root = Path(os.path.realpath(os.environ.get("DVC_ROOT") or find_root(Path.cwd())))
+    root = Path(os.path.realpath(find_root(Path.cwd())))
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         log.touch()

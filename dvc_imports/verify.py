@@ -50,7 +50,8 @@ def verify(stage: str | None = None) -> None:
     """
     main = getattr(sys.modules["__main__"], "__file__", None)
     starts = [Path(main).parent if main else STARTED_IN, STARTED_IN]  # the script may be elsewhere
-    root = Path(os.path.realpath(os.environ.get("DVC_ROOT") or find_root(*starts)))
+    # not DVC_ROOT, which for a queued experiment is the repository that queued it
+    root = Path(os.path.realpath(find_root(*starts)))
     modules = [
         (name, file)
         for name, module in [*sys.modules.items()]
