@@ -37,7 +37,7 @@ def test_a_stage_run_by_hand_does_not_change_the_cache(
     monkeypatch.setitem(DATASETS, "small", small_dataset(dataset))
     monkeypatch.setattr("sys.argv", ["stage"])
     before = clone.outputs()
-    for stage in PIPELINE:
+    for stage in [name for name in PIPELINE if name != "code"]:
         importlib.import_module(f"stages.{stage}").main()
     changed = {name for name, content in clone.outputs().items() if content != before[name]}
     assert {"data/weights.npz", "plots/history.csv", "plots/loss.png"} <= changed

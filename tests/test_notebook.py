@@ -22,6 +22,8 @@ def read() -> Any:
 def execute(notebook: Any, root: Path, patch: pytest.MonkeyPatch) -> None:
     """Execute the notebook as Jupyter does, in the folder examples/ of a project."""
     patch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # the project is shared by tests
+    for name in ("MPLBACKEND", "MATPLOTLIBRC"):  # which drawing sets in the process of the tests
+        patch.delenv(name, raising=False)
     resources = {"metadata": {"path": str(root / "examples")}}
     NotebookClient(notebook, timeout=300, resources=resources).execute()
 
