@@ -76,7 +76,8 @@ def test_a_queued_grid_runs_in_parallel_and_changes_nothing_here(clone: Clone) -
         "train",  # the stages after it prove no more
     )
     clone.dvc("queue", "start", "--jobs", "2")
-    wait_until(lambda: clone.dvc("queue", "status").count("Success") == 4, pause=0.5)
+    # not always successful: DVC fails if it reads a file that a worker is writing
+    wait_until(lambda: clone.try_dvc("queue", "status").stdout.count("Success") == 4, pause=0.5)
 
     assert clone.outputs() == before
     assert clone.run("git", "status", "--porcelain").stdout == ""

@@ -18,6 +18,7 @@ from tools.sweeping.programs import dvc, last_error
 POLL_SECONDS = 2.0
 SILENT_POLLS = 5  # without an answer from any worker, until all count as dead
 INTERRUPTED = 252  # DVC's exit code
+ATTEMPTS = 3  # to read the queue
 UNFINISHED = ("Queued", "Running")
 
 
@@ -113,12 +114,16 @@ def _start(jobs: int) -> None:
 
 def _status() -> tuple[dict[str, str], int]:
     """Return the state of each run in DVC's queue by its name, and the number of workers."""
-    text = io.StringIO()
-    with contextlib.redirect_stdout(text):
-        code = main(["queue", "status"])  # in this process, because it is called again and again
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt
-    if code:
+    for _ in range(ATTEMPTS):
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text):
+            code = main(["queue", "status"])  # in this process, as it is called again and again
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        if not code:
+            break
+        time.sleep(POLL_SECONDS)  # DVC fails if it reads a file that a worker is writing
+    else:
         sys.exit(1)  # DVC has written the error
     rows = re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE)
     return dict(rows), sum(map(int, re.findall(r"(\d+) (?:active|idle)", text.getvalue())))
