@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dvc_imports.__main__ import main
-from tests.support import ROOT, Clone
+from tests.support import ROOT, TRACING, Clone
 
 CODE = "import {} as other\nprint(other.VALUE)\n"
 
@@ -288,7 +288,7 @@ def test_the_proof(name: str, root: Path) -> None:
         runner = [sys.executable, "-m", "dvc_imports", "run", "--"]
         done = subprocess.run(
             start if end else [*runner, *start],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, **TRACING, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=False,

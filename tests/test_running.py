@@ -1,5 +1,6 @@
 """Running a stage: its expected failures, its end with DVC, and inputs that change meanwhile."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from stages.shared.errors import StageError, errors_as_lines
 import numpy as np
 import pytest
 
-from tests.support import LONGEST_WAIT, PIPELINE, ROOT
+from tests.support import LONGEST_WAIT, PIPELINE, ROOT, TRACING
 
 STAGES = sorted(PIPELINE.keys() - {"code"})
 
@@ -123,7 +124,12 @@ def test_help_prints_help_and_an_unknown_option_is_an_error() -> None:
 def output(script: str, folder: Path) -> list[str]:
     """Run a script in a folder, and return the lines that it prints."""
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=os.environ | TRACING,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stderr == ""
     return done.stdout.splitlines()
