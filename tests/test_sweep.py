@@ -16,7 +16,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.support import ROOT, TRACING, Clone, wait_until
+from tests.support import ROOT, Clone, wait_until
 from tools import sweep
 
 COMMAND = (sys.executable, "-m", "tools.sweep", "--jobs=2", "--seeds=1")
@@ -66,9 +66,7 @@ def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone) -> None:
     killed.wait()
 
     # Interrupted while runs go on: they go on.
-    interrupted = subprocess.Popen(
-        command, cwd=swept.root, env=os.environ | TRACING, stderr=subprocess.PIPE, text=True
-    )
+    interrupted = subprocess.Popen(command, cwd=swept.root, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: experiments(swept))
     interrupted.send_signal(signal.SIGINT)
     _, said = interrupted.communicate()
