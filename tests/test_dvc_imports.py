@@ -100,15 +100,64 @@ def test_declarations_complete_it(tmp_path: Path) -> None:
         "torchrun --nproc-per-node 2 a.py",
         "python -c 'import a'",
         "mkdir -p out && nohup python a.py &",
+        "PYTHONPATH=sub python a.py",
+        "sh -c 'python a.py'",
+        "./run.sh",
+        "sh there.sh",
+        "python folder",
+        "papermill book.ipynb out/book.ipynb",
     ],
 )
 def test_commands(command: str, tmp_path: Path) -> None:
     write(tmp_path, a="import b", b="", sub__c="")
     (tmp_path / "run.sh").write_text("#!/bin/sh\nset -e  # python c.py\npython a.py\n")
+    (tmp_path / "there.sh").write_text("cd sub\npython ../a.py\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/__main__.py").symlink_to(tmp_path / "b.py")
+    cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "import a\n"]}]
+    (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells}))
     closure = Codes(Config(tmp_path)).closure(stage(tmp_path, command))
     names = {Path(path).name for path in closure.modules}
-    assert names | {"a.py"} == {"a.py", "b.py"}
+    assert names | {"a.py"} == {"a.py", "b.py"} | (names & {"book.ipynb"})
     assert closure.problems == []
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        ("python 'a.py", "not a command that can be read: No closing quotation"),
+        ("cat a.py | python", "runs Python code from its standard input, which is not followed"),
+    ],
+)
+def test_a_command_that_cannot_be_read_is_named(command: str, problem: str, tmp_path: Path) -> None:
+    write(tmp_path, a="")
+    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, command))
+    assert any(problem in each for each in closure.problems)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("setup.py", "setup(package_dir={'': 'lib'}, entry_points={'x': ['go = p.main:run']})"),
+        (
+            "setup.cfg",
+            "[options]\npackage_dir =\n  = lib\n[options.entry_points]\n"
+            "console_scripts =\n  go = p.main:run\n",
+        ),
+        (
+            "pyproject.toml",
+            '[project.scripts]\ngo = "p.main:run"\n[tool.setuptools.package-dir]\n"" = "lib"\n',
+        ),
+    ],
+)
+def test_packaging_of_any_age_names_folders_and_scripts(
+    file: str, text: str, tmp_path: Path
+) -> None:
+    write(tmp_path, lib__p__main="import q", lib__q="")
+    (tmp_path / file).write_text(text)
+    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, "go --fast"))
+    names = {Path(path).relative_to(tmp_path).as_posix() for path in closure.modules}
+    assert names == {"lib/p/main.py", "lib/q.py"}
 
 
 @pytest.mark.parametrize("lock", ["requirements.txt", "uv.lock"])
