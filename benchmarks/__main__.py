@@ -29,6 +29,7 @@ from benchmarks.job import Job
 
 PEERS = {
     "ours": "this project",
+    "native": "this project, native kernels",
     "plain": "examples/plain.py",
     "sklearn": "scikit-learn",
     "pytorch": "PyTorch",
@@ -71,7 +72,7 @@ DEFAULT = Job()
 JOBS = {
     "default": Task("the default, 35 epochs", DEFAULT, rounds=3),
     "fast": Task(
-        "the recipe `fast`, 3 epochs", recipe("fast"), ("ours", "pytorch", "jax"), rounds=3
+        "the recipe `fast`, 3 epochs", recipe("fast"), ("ours", "native", "pytorch", "jax"), rounds=3
     ),
 }
 # examples/plain.py uses float64: thirty times MNIST would take 20 GB

@@ -17,7 +17,7 @@ from matplotlib.ticker import LogLocator
 PAGES = Path("README.md"), Path("docs/speed.md")
 GROWTH = Path("docs/growth.png")
 OURS = "this project"
-COLORS = ("#0072b2", "#999999", "#e69f00", "#d55e00", "#009e73")
+COLORS = ("#0072b2", "#56b4e9", "#999999", "#e69f00", "#d55e00", "#009e73")
 SHORT = ("time", "times ours", "memory", "validation accuracy")
 
 Runs = list[dict[str, Any]]

@@ -6,10 +6,8 @@ the packages annotated-types and pydantic.
 
 import numbers
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any, Literal
-
-import numpy as np
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
@@ -58,7 +56,7 @@ def check(name: str, value: Any) -> None:
     ValueError
         if it is not a number within its limits: ``learning_rate: must be above 0, got -1``
     """
-    if name in PER_LAYER and isinstance(value, Sequence | np.ndarray):
+    if name in PER_LAYER and isinstance(value, Collection) and not isinstance(value, str):
         for each in value:
             check(name, each)
         return

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 
+import stages.shared.kernels  # noqa: F401 (before NumPy)
 from stages.shared.errors import StageError
 from stages.shared.files import (
     load_dataset,
@@ -31,7 +32,7 @@ def main() -> None:
     train, validation = load_split("train"), load_split("validation")
 
     options = model.model_dump() | augment.model_dump()
-    options |= settings.model_dump(exclude={"threads"})
+    options |= settings.model_dump(exclude={"threads", "kernels"})
     try:
         trainer = Trainer(train, validation, classes=classes, **options)
     except ValueError as error:

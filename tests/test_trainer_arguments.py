@@ -54,6 +54,7 @@ def test_the_defaults_are_the_same_everywhere() -> None:
     fields = {name: field for model in models for name, field in model.model_fields.items()}
     optional = {name: field.default for name, field in fields.items() if not field.is_required()}
     assert optional.pop("threads") == 1
+    assert optional.pop("kernels") == "portable"
     assert optional.items() <= DEFAULTS.items()
     assert optional.keys() >= {"warmup", *ADAM, *UNDEFORMED}
 
@@ -129,6 +130,7 @@ def test_a_number_is_accepted_within_its_limits_and_else_refused(name: str, valu
         ("dropout", [0, -0.1], "must be at least 0, got -0.1"),
         ("dropout", [0.1], r"needs one rate per hidden layer \(2\), got 1"),
         ("dropout", True, "must be a number, got True"),
+        ("dropout", "0.1", "must be a number, got '0.1'"),
         ("batch_size", 2.0, "must be a whole number, got 2.0"),
         ("batch_size", 21, r"must be at most the number of training images \(20\), got 21"),
         ("seed", -1, "must be at least 0, got -1"),

@@ -122,6 +122,7 @@ class Train(Section):
     warmup: float = limited("warmup", default=0)
     keep: Keep = "last"
     threads: int = limited("threads", default=1)
+    kernels: Literal["portable", "native"] = "portable"
     seed: int = limited("seed")
 
     @field_validator("warmup")
