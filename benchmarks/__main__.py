@@ -72,7 +72,10 @@ DEFAULT = Job()
 JOBS = {
     "default": Task("the default, 35 epochs", DEFAULT, rounds=3),
     "fast": Task(
-        "the recipe `fast`, 3 epochs", recipe("fast"), ("ours", "native", "pytorch", "jax"), rounds=3
+        "the recipe `fast`, 3 epochs",
+        recipe("fast"),
+        ("ours", "native", "pytorch", "jax"),
+        rounds=3,
     ),
 }
 # examples/plain.py uses float64: thirty times MNIST would take 20 GB

@@ -113,5 +113,5 @@ def draw_growth(rows: dict[int, Any], widths: dict[int, Any], path: Path) -> Non
         axes.minorticks_off()
         if column == 0:
             axes.set_ylabel(title)
-    panels[0, 0].legend()
+    panels[1, 1].legend(loc="upper left")  # where no line is
     save(figure, path)

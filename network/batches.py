@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from network import threads
 from network.arrays import Floats
 from network.deformation import Deformation
-from network.threads import in_order
 
 Batch = tuple[Floats, Floats]
 Rows = NDArray[np.intp]
@@ -19,9 +20,10 @@ Number = TypeVar("Number", bound=np.generic)
 class ShuffledBatches:
     """Mini-batches in random order: an iteration is one epoch, and contains each sample once.
 
-    The last batch is the rest. Deforming images takes longer than training on them, so it is done
-    ahead on all processors, some batches at a time. Each such chunk has a random stream of its own:
-    no byte depends on the number of threads or on timing.
+    The last batch is the rest. Deforming an image takes longer than training on it, so all
+    processors deform a part of the epoch before it is used, a chunk at a time. Each chunk has a
+    random stream of its own: no byte depends on the number of threads. They do not deform during
+    training, because its many short operations would wait for Python's lock.
 
     Parameters
     ----------
@@ -32,7 +34,8 @@ class ShuffledBatches:
     streams : parent of the random streams of the deformation
     """
 
-    CHUNK = 256  # images deformed at a time, rounded up to whole batches
+    PART = 8192  # images deformed before they are used, rounded up to whole batches
+    CHUNK = 1024  # images deformed by one thread at a time
 
     def __init__(
         self,
@@ -63,16 +66,18 @@ class ShuffledBatches:
                 yield self._images.take(rows, axis=0), self._targets.take(rows, axis=0)
             return
 
-        def deformed(chunk: tuple[Rows, np.random.SeedSequence]) -> tuple[Floats, Rows]:
-            rows, stream = chunk
-            return deformation(self._images[rows], np.random.default_rng(stream)), rows
+        def deform(rows: Rows, stream: np.random.SeedSequence) -> Floats:
+            return deformation(self._images[rows], np.random.default_rng(stream))
 
-        size = math.ceil(self.CHUNK / self._batch_size) * self._batch_size
-        chunks = ((rows, self._streams.spawn(1)[0]) for rows in parts(order, size))
-        for images, rows in in_order(deformed, chunks):
-            batches = parts(images, self._batch_size), parts(rows, self._batch_size)
-            for batch, its_rows in zip(*batches, strict=True):
-                yield batch, self._targets[its_rows]
+        size = math.ceil(self.PART / self._batch_size) * self._batch_size
+        with ThreadPoolExecutor(threads.processors()) as pool:
+            for rows in parts(order, size):
+                chunks = [*parts(rows, self.CHUNK)]
+                streams = self._streams.spawn(len(chunks))
+                images = np.concatenate([*pool.map(deform, chunks, streams)])
+                batches = parts(images, self._batch_size), parts(rows, self._batch_size)
+                for batch, its_rows in zip(*batches, strict=True):
+                    yield batch, self._targets[its_rows]
 
 
 def parts(array: NDArray[Number], size: int) -> Iterator[NDArray[Number]]:

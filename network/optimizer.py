@@ -26,6 +26,7 @@ class Optimizer:
 
     kept = 0  # number of vectors kept, each as long as θ
     decoupled = False  # if so, the decay shrinks W directly, and else it adds λ W to dL/dW
+    TINY = 1e-30  # smaller elements of kept vectors become 0
     PART = 27_000  # elements: updated part by part, so that temporary arrays stay in the cache
 
     def __init__(
@@ -57,6 +58,10 @@ class Optimizer:
                 weights *= 1 - learning_rate * self.decay
             elif self.decay:
                 weights_gradient += self.decay * weights
+            if self.steps % 64 == 0:
+                # where g stays 0 they shrink to subnormal numbers, with which arithmetic is slow
+                for vector in kept:
+                    vector[np.abs(vector) < self.TINY] = 0
             self.update(theta, g, learning_rate, *kept)
 
     update: Callable[..., None]  # changes θ in place, given θ, g, η and the vectors kept

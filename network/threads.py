@@ -1,14 +1,12 @@
 """Work on other threads. NumPy releases Python's lock, so that threads compute at the same time."""
 
 import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def ahead(items: Iterator[Item], stop: Event) -> Generator[Item, None, None]:
@@ -25,19 +23,6 @@ def ahead(items: Iterator[Item], stop: Event) -> Generator[Item, None, None]:
     finally:
         stop.set()
         second_thread.shutdown()
-
-
-def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield ``function(item)`` of each item in order, computed ahead on all processors."""
-    threads = processors()
-    with ThreadPoolExecutor(threads) as pool:
-        results: deque[Future[Result]] = deque()
-        for item in items:
-            results.append(pool.submit(function, item))
-            if len(results) > threads:
-                yield results.popleft().result()
-        while results:
-            yield results.popleft().result()
 
 
 def processors() -> int:

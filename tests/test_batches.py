@@ -41,6 +41,7 @@ def test_an_epoch_has_each_sample_once_and_deformation_keeps_the_order(
     batch_size = min(batch_size, n)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ShuffledBatches, "CHUNK", chunk)
+        patch.setattr(ShuffledBatches, "PART", 3 * chunk)
         plain, deformed = batches(n, batch_size, seed), batches(n, batch_size, seed, deformed=True)
         images = np.random.default_rng(0).random((n, SIDE**2), np.float32)
         orders = []
@@ -62,6 +63,7 @@ def test_an_epoch_has_each_sample_once_and_deformation_keeps_the_order(
 
 def test_bytes_depend_neither_on_threads_nor_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ShuffledBatches, "CHUNK", 20)
+    monkeypatch.setattr(ShuffledBatches, "PART", 90)
 
     def epochs(processors: int, seconds: float) -> list[bytes]:
         monkeypatch.setattr(threads, "processors", lambda: processors)

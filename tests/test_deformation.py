@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from network.arrays import Floats
 from network.deformation import (
+    Bilinear,
     Deformation,
     affine_basis,
     affine_maps,
-    bilinear,
     elastic_basis,
 )
 
@@ -53,7 +53,7 @@ def mapped(images: Floats, **known: float) -> Floats:
     values = [np.full(n, known.get(name, default), np.float32) for name, default in names.items()]
     angle, width, height, shear, *shift = values
     maps = affine_maps(angle, width, height, shear, shift)
-    return bilinear(images, maps @ affine_basis(side))
+    return Bilinear(n, side)(images, maps @ affine_basis(side))
 
 
 def deformed(images: Floats, limits: Mapping[str, float], seed: int = 0) -> Floats:

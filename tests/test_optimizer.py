@@ -7,6 +7,7 @@ import pytest
 
 from network.arrays import FloatType
 from network.limits import OptimizerName
+from network.model import Network
 from network.optimizer import OPTIMIZERS, Adam, Optimizer
 from tests.reference import OPTIONS, STRENGTH, Doubles, network_to_step, steps
 
@@ -104,3 +105,17 @@ def test_neither_parts_nor_settings_of_other_optimizers_change_a_byte(name: Opti
                 optimizer.step(rate)
             results.append(network.parameters.tobytes())
     assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "adam", "adamw"])
+def test_kept_vectors_never_have_subnormal_elements(name: OptimizerName) -> None:
+    network = Network([3, 2])
+    optimizer = OPTIMIZERS[name](network)
+    network.gradient[:] = 1
+    optimizer.step(0.1)
+    for _ in range(2000):
+        network.gradient[:] = 0
+        optimizer.step(0.1)
+    _, _, _, _, *kept = optimizer._parts[0]
+    tiny = np.finfo(np.float32).tiny
+    assert all(((vector == 0) | (abs(vector) >= tiny)).all() for vector in kept)

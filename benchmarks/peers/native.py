@@ -6,6 +6,6 @@ import stages  # noqa: F401  # isort: skip  (chooses the portable kernels)
 
 del os.environ["OPENBLAS_CORETYPE"]
 
-from benchmarks.peers import ours  # noqa: E402  (imports NumPy)
+from benchmarks.peers import ours
 
 ours.main()
