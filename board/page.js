@@ -28,7 +28,8 @@ copy.imageSmoothingQuality = "high";
 
 let answers = []; // {x, sums, probabilities} of each mark that was found, from left to right
 let seen = null; // the one that is shown
-let refusal = ""; // why there is none
+let leftOut = ""; // marks that are too small beside the others
+let refusal = ""; // why there is no answer
 let pointed = null; // {depth, unit} under the pointer or the focus
 let pinned = null; // {depth, unit} that was clicked
 
@@ -39,7 +40,9 @@ function refresh() {
   if (refresh.frame) return;
   refresh.frame = requestAnimationFrame(() => {
     refresh.frame = 0;
-    answers = images().map((x) => {
+    const found = images();
+    leftOut = found.leftOut ? `${found.leftOut} smaller mark${found.leftOut > 1 ? "s" : ""} left out` : "";
+    answers = found.map((x) => {
       const sums = forward(NETWORK, x);
       return { x, sums, probabilities: softmax(sums[LAST].map((z) => z / DATA.temperature)) };
     });
@@ -213,7 +216,8 @@ function renderAnswer(order) {
   }
   const share = order && percent(order[0].share);
   element("verdict").textContent = !seen ? refusal : isLikely(seen) ? share : `${UNLIKELY} (${share})`;
-  element("second").textContent = order?.[1] ? `then ${order[1].name}, ${percent(order[1].share)}` : "";
+  const second = order?.[1] ? `then ${order[1].name}, ${percent(order[1].share)}` : "";
+  element("second").textContent = [second, leftOut].filter(Boolean).join("; ");
 }
 
 function renderLayers(chosen) {
@@ -247,6 +251,7 @@ function announce() {
       const [first, second] = ranked(answer).map(({ name, share }) => `${name}, ${percent(share)}`);
       return `${isLikely(answer) ? "Most" : `${UNLIKELY}; most`} likely ${first}; then ${second}.`;
     });
+    if (leftOut) said.push(`${leftOut}.`);
     element("status").textContent = said.join(" ") || `No answer: ${refusal}.`;
   });
 }

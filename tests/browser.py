@@ -209,6 +209,10 @@ def test_each_of_several_digits_is_chosen_and_inspected(page: Page) -> None:
         assert button.get_attribute("aria-pressed") == "true"
         assert page.inner_text("#unit-title") == f"Class {button.inner_text()}"
         assert shown(page).argmax() == int(button.inner_text())
+    page.touchscreen.tap(*place(page, (0.95, 0.95)))
+    settle(page)
+    assert buttons.all_inner_texts() == ["2", "7", "4"]
+    assert page.inner_text("#second").endswith("; 1 smaller mark left out")
 
 
 def test_a_class_that_is_not_likely_is_probably_no_digit(page: Page) -> None:
