@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.support import ROOT, Clone, wait_until
+from tests.support import ROOT, Clone
 
 FASTER = ("--set-param", "train.learning_rate=0.05")
 
@@ -38,67 +38,28 @@ def tried(clone: Clone) -> Clone:
     return clone
 
 
-def test_an_experiment_is_shown_beside_the_commit(tried: Clone) -> None:
-    workspace, _, experiment = table(tried, "--only-changed")
+def test_an_experiment_is_shown_compared_applied_and_made_a_branch(tried: Clone) -> None:
+    order = ("--sort-by", "metrics/train.json:validation.accuracy", "--sort-order", "desc")
+    workspace, _, experiment = table(tried, "--only-changed", *order)
     assert (workspace["train.learning_rate"], experiment["train.learning_rate"]) == ("0.02", "0.05")
     assert experiment["Experiment"] == "faster"
     assert workspace["validation.accuracy"] != experiment["validation.accuracy"]
     assert "train.epochs" not in workspace
 
-
-def test_an_experiment_is_compared(tried: Clone) -> None:
     differences = json.loads(tried.dvc("exp", "diff", "HEAD", "faster", "--json"))
     assert differences["params"]["params.yaml"]["train.learning_rate"]["new"] == 0.05
     assert set(differences["metrics"]) == {"metrics/test.json", "metrics/train.json"}
 
-
-def test_an_experiment_is_applied(tried: Clone) -> None:
     tried.dvc("exp", "apply", "faster")
     assert learning_rate(tried) == "0.05"
     assert tried.repro("evaluate") == []
 
-
-def test_an_experiment_becomes_a_branch(tried: Clone) -> None:
+    tried.run("git", "checkout", "--quiet", "--force", "HEAD")
     tried.dvc("exp", "branch", "faster", "kept")
     tried.run("git", "checkout", "--quiet", "kept")
     tried.dvc("checkout")
     assert learning_rate(tried) == "0.05"
     assert tried.repro("evaluate") == []
-
-
-def test_a_queued_grid_runs_in_parallel_and_changes_nothing_here(clone: Clone) -> None:
-    before = clone.outputs()
-    rates, sizes = (0.01, 0.05), (8, 16)
-    clone.dvc(
-        *("exp", "run", "--queue"),
-        *("--set-param", "train.learning_rate=0.01,0.05"),
-        *("--set-param", "train.batch_size=8,16"),
-        "train",  # the stages after it prove no more
-    )
-    clone.dvc("queue", "start", "--jobs", "2")
-    # not always successful: DVC fails if it reads a file that a worker is writing
-    wait_until(lambda: clone.try_dvc("queue", "status").stdout.count("Success") == 4, pause=0.5)
-
-    assert clone.outputs() == before
-    assert clone.run("git", "status", "--porcelain").stdout == ""
-    order = ("--sort-by", "metrics/train.json:validation.accuracy", "--sort-order", "desc")
-    _, _, *experiments = table(clone, *order)
-    settings = {(float(e["train.learning_rate"]), int(e["train.batch_size"])) for e in experiments}
-    assert settings == {(rate, size) for rate in rates for size in sizes}
-    accuracies = [float(experiment["validation.accuracy"]) for experiment in experiments]
-    assert accuracies == sorted(accuracies, reverse=True)
-
-    # a run of the same setting alone has the same result
-    best = experiments[0]
-    clone.set(
-        **{
-            "train.learning_rate": best["train.learning_rate"],
-            "train.batch_size": best["train.batch_size"],
-        }
-    )
-    clone.dvc("repro", "--no-run-cache", "train")
-    metrics = json.loads((clone.root / "metrics/train.json").read_bytes())
-    assert metrics["validation"]["accuracy"] == accuracies[0]
 
 
 def test_a_search_by_optuna_runs_as_documented(clone: Clone) -> None:

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from stages.shared.datasets import DATASETS
 from stages.shared.errors import StageError
 
 import psutil
 import pytest
 import yaml
 
-from tests.support import ROOT, Clone, wait_until
+from tests.support import ROOT, Clone, small_dataset, wait_until
 from tools import sweep
 
 COMMAND = (sys.executable, "-m", "tools.sweep", "--jobs=2", "--seeds=1")
@@ -59,12 +60,6 @@ def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone) -> None:
     before = swept.outputs()
     command = (*COMMAND, *GRID, "--test")
 
-    # Killed while DVC queues: DVC queues on.
-    killed = subprocess.Popen(command, cwd=swept.root)
-    wait_until((swept.root / ".git/refs/exps/celery/stash").exists)
-    killed.kill()
-    killed.wait()
-
     # Interrupted while runs go on: they go on.
     interrupted = subprocess.Popen(command, cwd=swept.root, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: experiments(swept))
@@ -73,18 +68,10 @@ def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone) -> None:
     assert interrupted.returncode == 130
     assert "The same command waits for them" in said
 
-    # Killed with all that it has started, as by a machine that goes down.
-    killed = subprocess.Popen(command, cwd=swept.root)
-    wait_until(
-        lambda: (
-            killed.poll() is not None  # on a fast machine, all have ended
-            or "Running" in swept.try_dvc("queue", "status").stdout
-        )
-    )
+    # Killed with the queue's workers and their runs, as by a machine that goes down.
     for process in processes(swept):
         with contextlib.suppress(psutil.Error):
             process.kill()
-    killed.wait()
     first = experiments(swept)
 
     done = swept.run(*command, check=False)
@@ -146,66 +133,74 @@ def test_a_kill_of_dvc_while_it_queues_is_mended_as_documented(swept: Clone) -> 
     assert swept.run("git", "symbolic-ref", "--short", "HEAD").stdout.strip() == branch
 
 
-def in_a_subfolder(clone: Clone) -> Clone:
-    """Move the project into a folder of a repository, in a hook of which Git sets GIT_DIR."""
-    outer = clone.root.with_name("mono")
-    outer.mkdir()
-    inner = Clone(clone.root.rename(outer / "some project"))
-    (inner.root / ".git").rename(outer / ".git")
-    Clone(outer).commit("moved")
-    inner.run("git", "checkout", "--quiet", "--detach")
-    os.environ["GIT_DIR"] = str(outer / ".git")
-    return inner
+@pytest.fixture
+def buried(swept: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """The project in a folder of a submodule, with a path beyond ASCII and uncommitted changes.
 
+    No branch is checked out, GIT_DIR is set as in Git's hooks, and Git knows the user in this
+    repository alone.
+    """
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    mono = Clone(swept.root.with_name("mono"))
+    mono.root.mkdir()
+    project = Clone(swept.root.rename(mono.root / "some project"))
+    (project.root / ".git").rename(mono.root / ".git")
+    mono.commit("moved")
 
-def as_a_submodule(clone: Clone) -> Clone:
-    """Make the project a submodule, in a path beyond ASCII, with Git's identity of its own."""
-    outer = Clone(clone.root.with_name("süper"))
+    outer = Clone(mono.root.with_name("süper"))
     outer.root.mkdir()
     outer.run("git", "init", "--quiet")
     allowed = ("-c", "protocol.file.allow=always")
-    outer.run("git", *allowed, "submodule", "--quiet", "add", str(clone.root), "inner")
+    outer.run("git", *allowed, "submodule", "--quiet", "add", str(mono.root), "inner")
     outer.commit("submodule")
-    inner = Clone(outer.root / "inner")
+
+    inner = Clone(outer.root / "inner/some project")
     inner.run("git", "config", "user.name", "somebody")
     inner.run("git", "config", "user.email", "somebody@localhost")
-    inner.dvc("cache", "dir", "--local", str(clone.root / ".dvc/cache"))
+    inner.run("git", "checkout", "--quiet", "--detach")
+    inner.dvc("cache", "dir", "--local", str(project.root / ".dvc/cache"))
     inner.dvc("checkout")
     inner.set(**{"train.batch_size": 32})
+    monkeypatch.setenv("GIT_DIR", str(outer.root / ".git/modules/inner"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(outer.root / "inner"))
     return inner
 
 
-@pytest.mark.parametrize("move", [in_a_subfolder, as_a_submodule])
-def test_a_sweep_runs_in(
-    move: Callable[[Clone], Clone], swept: Clone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GIT_DIR", "")
-    monkeypatch.delenv("GIT_DIR")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    moved = move(swept)
+def test_a_sweep_runs_anywhere(buried: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     state = ("git", "status", "--porcelain", "--branch")
-    before = moved.run(*state).stdout
-    done = moved.run(*COMMAND, "-S", "train.learning_rate=0.03", check=False)
+    before = buried.run(*state).stdout
+    done = buried.run(*COMMAND, "-S", "train.learning_rate=0.03", check=False)
     assert done.returncode == 0, done.stderr
     assert "train.learning_rate=0.03" in done.stdout
-    assert moved.run(*state).stdout == before
-    monkeypatch.delenv("GIT_DIR", raising=False)
-    assert experiments(moved).keys() == {"0.03"}
-    for process in processes(moved):
-        with contextlib.suppress(psutil.Error):
-            process.kill()
+    assert buried.run(*state).stdout == before
+    monkeypatch.delenv("GIT_DIR")
+    monkeypatch.delenv("GIT_WORK_TREE")
+    assert experiments(buried).keys() == {"0.03"}
 
 
-def refusal(clone: Clone, *options: str) -> str:
-    """Return the last line that a refused sweep writes."""
-    done = clone.run(*COMMAND, *options, check=False)
-    assert done.returncode == 1
-    assert not done.stdout
-    assert not experiments(clone)
-    return done.stderr.splitlines()[-1]
+@pytest.fixture
+def refusal(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[Clone], str]:
+    """A function that runs a sweep, which must be refused, and returns its error."""
+    monkeypatch.setattr(sys, "argv", ["sweep", "--jobs=2", "--seeds=1"])
+    monkeypatch.setitem(DATASETS, "small", small_dataset(dataset))
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # the sweep changes it
+
+    def refuse(clone: Clone) -> str:
+        monkeypatch.chdir(clone.root)
+        with pytest.raises(SystemExit) as ended:
+            sweep.main()
+        assert not capfd.readouterr().out
+        assert not experiments(clone)
+        return str(ended.value)
+
+    return refuse
 
 
-def test_a_state_in_which_runs_would_fail_is_refused(clone: Clone, tmp_path: Path) -> None:
+def test_a_state_in_which_runs_would_fail_is_refused(
+    clone: Clone, tmp_path: Path, refusal: Callable[[Clone], str]
+) -> None:
     (clone.root / "network/new.py").touch()
     assert refusal(clone) == (
         "error: network/new.py: Git does not track it, so no run has it: git add network/new.py"
