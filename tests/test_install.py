@@ -111,6 +111,21 @@ def test_the_reason_of_a_failed_install_is_shown(project: Path) -> None:
     assert not (project / ".venv/place").exists()
 
 
+def test_dvc_imports_is_installed_alone(tmp_path: Path) -> None:
+    source, lib = tmp_path / "dvc_imports", tmp_path / "lib"
+    shutil.copytree(ROOT / "dvc_imports", source)  # a build leaves files beside it
+    command = [sys.executable, "-m", "uv", "pip", "install", "--no-deps", "--target", lib, source]
+    subprocess.run(command, check=True, env=os.environ | {"UV_SYSTEM_CERTS": "1"})
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc_imports", "check", "--help"],
+        cwd=lib,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout.startswith("usage: dvc-imports check")
+
+
 def test_the_commands_of_the_readme_run_as_typed(
     fresh: Clone, finished: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
