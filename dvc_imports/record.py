@@ -102,6 +102,12 @@ class Codes:
             plain = {*map(normalized, distributions)}
             if imported in wanted or plain & {*map(normalized, wanted)}:
                 table[imported] = tuple(sorted(plain))
+        found = {*table, *(each for names in table.values() for each in names)}
+        for name in {
+            *wanted
+        } - found:  # Python 3.10 does not find the imports of every distribution
+            if _is_installed(name):
+                table[name] = (normalized(name),)
         return table
 
 
@@ -163,6 +169,14 @@ def installed(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:
         raise CodeError(f"{distribution}: is not installed") from None
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 @cache

@@ -114,7 +114,8 @@ def test_the_reason_of_a_failed_install_is_shown(project: Path) -> None:
 def test_dvc_imports_is_installed_alone(tmp_path: Path) -> None:
     source, lib = tmp_path / "dvc_imports", tmp_path / "lib"
     shutil.copytree(ROOT / "dvc_imports", source)  # a build leaves files beside it
-    command = [sys.executable, "-m", "uv", "pip", "install", "--no-deps", "--target", lib, source]
+    install = [sys.executable, "-m", "uv", "pip", "install", "--no-deps"]
+    command = [*install, "--target", str(lib), str(source)]
     subprocess.run(command, check=True, env=os.environ | {"UV_SYSTEM_CERTS": "1"})
     done = subprocess.run(
         [sys.executable, "-m", "dvc_imports", "check", "--help"],

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir
 from pathlib import Path
@@ -22,6 +23,7 @@ from hydra.errors import HydraException
 from tools.sweeping.programs import git, read_pipeline
 
 SEED = "train.seed"
+WIDEST = 60  # characters of the name of a single setting
 METRICS = ("validation.accuracy", "validation.loss", "test.accuracy", "test.loss")
 STAGES = ("download", "preprocess", "train", "evaluate")  # the stages of a run
 TARGET = STAGES[-1]
@@ -75,8 +77,10 @@ class Grid:
 
     def label(self, setting: Setting) -> str:
         """Return the part of a setting in which it differs from others."""
-        common = set.intersection(*map(set, self.settings)) if len(self.settings) > 1 else ()
-        return " ".join(each for each in setting if each not in common) or str(PARAMETERS)
+        if len(self.settings) == 1:
+            return textwrap.shorten(" ".join(setting), WIDEST, placeholder=" …") or str(PARAMETERS)
+        common = set.intersection(*map(set, self.settings))
+        return " ".join(each for each in setting if each not in common)
 
     def calls(self, runs: Iterable[Run]) -> list[list[str]]:
         """Return the options of the fewest calls of ``dvc exp run --queue`` for some runs."""
