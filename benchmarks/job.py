@@ -95,7 +95,7 @@ def read(arguments: list[str]) -> tuple[Job, Path, Report]:
 
     Parameters
     ----------
-    arguments : of the command line: the job as JSON, the file, and the clock at the start
+    arguments : the command line: the job as JSON, the file, and the clock at the start
     """
     text, weights, begin = arguments
     fields: dict[str, Any] = json.loads(text)

@@ -49,7 +49,7 @@ class Source:
     computed : lines that import a name which only the running program knows
     exports : names in ``__all__``; None if it is computed
     error : why the file cannot be parsed; empty if it can
-    state : of the file before it was read
+    state : inode, size and time of the file before it was read
     """
 
     path: Path

@@ -24,7 +24,7 @@ from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
 
 STARTED_IN = Path.cwd()
 ITSELF = os.path.dirname(os.path.realpath(__file__))
-CUSTOMIZATION = {"sitecustomize", "usercustomize"}  # of the user's Python, not of the project
+CUSTOMIZATION = {"sitecustomize", "usercustomize"}  # the user's own, not the project's
 LIBRARY = tuple(
     os.path.join(os.path.realpath(sysconfig.get_path(name)), "")
     for name in ("stdlib", "platstdlib")

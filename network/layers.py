@@ -93,7 +93,7 @@ class Dropout:
     DRAWN = 2**14  # elements of the masks drawn at a time: one call for many batches is faster
 
     def __init__(self, rate: float, generator: np.random.Generator) -> None:
-        self._keep = max(1, round((1 - rate) * 2**16))  # of 2¹⁶ random numbers
+        self._keep = max(1, round((1 - rate) * 2**16))  # so many of 2¹⁶ numbers keep a unit
         self._bits = generator.bit_generator
         self._shape: tuple[int, ...] = ()
 

@@ -58,13 +58,13 @@ class Trainer:
     batch_size : at most the number of training samples
     epochs : passes over the training samples
     weight_decay : the L2 penalty is weight_decay / batch_size / 2 Σ W²
-    schedule : of the learning rate; see ``network.schedule``
+    schedule : course of the learning rate; see ``network.schedule``
     warmup : epochs in which the learning rate rises, at most ``epochs``; may be a fraction
     rotation, scale, shear, shift, elastic : limits of the deformation of the training images, which
         is drawn in each epoch; see ``network.deformation.Deformation``
     keep : keep the parameters of the "last" epoch, or of the "best", that with the lowest
         validation loss
-    seed : of all random streams
+    seed : seed of all random streams
 
     Raises
     ------

@@ -209,7 +209,7 @@ def test_a_sweep_survives_kills(
     # The same command repeats the run that has failed, and no other.
     third = project.run(*ON_SLURM, "--test")
     assert arrays(project) == [runs, [runs[victim]]]
-    wait_until(lambda: len([*scratch.glob("sweep.*")]) == 1)  # of the task that was killed
+    wait_until(lambda: len([*scratch.glob("sweep.*")]) == 1)  # that of the killed task
     on_queue = here.run(*(word for word in ON_SLURM if word != "--on=slurm"), "--test")
     assert third.stdout == on_queue.stdout
 

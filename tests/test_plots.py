@@ -17,7 +17,7 @@ HISTORY_ROWS = (
     "epoch,train_loss,validation_loss,train_accuracy,validation_accuracy\n"
     "1,2.5,0.75,0.5,0.625\n2,0.5,0.75,0.875,0.75\n3,0.0625,1,0.9375,0.875\n"
 )
-# of the pixels of each picture; after a change of the style, look at the pictures first
+# digests of each picture's pixels; after a change of the style, look at the pictures first
 DIGESTS = {
     "augmented.png": "7d4d20fdea49cc6b",
     "confusion.png": "f8affd8a4eabc1f9",

@@ -152,7 +152,7 @@ TWO = parts((20, 120, 40, 50), (20, 120, 60, 70))
 @pytest.mark.parametrize("ink", [FOUR, FIVE, TWO], ids=["four", "five", "ones"])
 @pytest.mark.parametrize("likely", [True, False])
 def test_parts_are_joined_where_one_digit_is_likelier(ink: Floats, likely: bool) -> None:
-    def confidence(_: Images) -> Floats:  # of both parts as one, and of each
+    def confidence(_: Images) -> Floats:  # for both parts as one, and for each
         return np.array([0.95 if likely else 0.4, 0.9, 0.9])
 
     expected = 1 if likely else 2 if ink is not FIVE else 1

@@ -50,15 +50,12 @@ def test_pushed_results_are_pulled(sharing: Clone, tmp_path: Path) -> None:
     other.dvc("pull")
     assert other.outputs() == sharing.outputs()
     assert other.repro() == []
+    third = another(sharing, tmp_path / "third")
+    assert third.repro("--pull") == []
+    assert third.outputs() == sharing.outputs()
 
 
-def test_repro_pulls_missing_results(sharing: Clone, tmp_path: Path) -> None:
-    sharing.dvc("push")
-    other = another(sharing, tmp_path / "other")
-    assert other.repro("--pull") == []
-    assert other.outputs() == sharing.outputs()
-
-
+@pytest.mark.parametrize("sharing", ["folder"], indirect=True)
 def test_an_experiment_is_shared_without_a_commit(sharing: Clone, tmp_path: Path) -> None:
     sharing.run("git", "clone", "--quiet", "--bare", ".", str(tmp_path / "hub"))
     sharing.run("git", "remote", "add", "hub", str(tmp_path / "hub"))

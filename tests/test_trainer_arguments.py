@@ -21,7 +21,7 @@ from network.trainer import Trainer
 IMAGES, LABELS = np.zeros((20, 3)), np.arange(20) % 4
 REAL = r"images: must be real numbers of shape \(n, features\)"
 WHOLE_LABELS = r"labels: must be whole numbers of shape \(n,\)"
-ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}  # of its paper
+ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}  # as in its paper
 UNDEFORMED = {"rotation": 0, "scale": 0, "shear": 0, "shift": 0, "elastic": 0}
 DEFAULTS = {
     "validation": None,

@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 Confidence = Callable[[Images], NDArray[np.floating]]
 
 SIDE, DIGIT_SIDE = 28, 20
-WINDOW = 0.3  # of the picture's longer side: wider than a stroke, narrower than a shadow
+WINDOW = 0.3  # share of the picture's longer side: wider than a stroke, narrower than a shadow
 CONTRAST = 0.1  # least distance between ink and paper; from black to white it is 1
 LEVELS = 3  # paper, rulings, ink
 TWO_CLASSES, CLEAN = 0.77, 0.85  # variance between classes, of one uniform; of ink and paper alone
@@ -33,7 +33,7 @@ HOLES = 20  # in a digit, at most; chalk has some
 FAINT = 0.7  # most ink in a pixel of a shadow's edge or a ruling
 SMALLEST, SMALLER = 5, 0.32  # height of a digit, in pixels and of the tallest one's
 MOST = 50  # marks in a picture
-PIECE = 0.35  # of the height of a digit's larger part: it is none by itself
+PIECE = 0.35  # share of the larger part's height, below which a part is no digit
 NEAR, NEAR_PIECE, BROKEN = 0.25, 0.35, 0.05  # distance of parts, of their longest side
 NARROW, BROKEN_WIDEST = 0.8, 1.2  # width / height; two digits, but for ones, are wider
 TALLER = 1.4  # times the height of other digits: two digits above one another

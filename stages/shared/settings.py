@@ -220,7 +220,7 @@ def _parse(path: Path) -> dict[Any, Any]:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         reason = (error.problem or "").partition("\n")[0]
         raise StageError(f"{path}: {where}not valid YAML: {reason}") from None
-    except Exception as error:  # of many types, for a malformed tag or value
+    except Exception as error:  # a malformed tag or value raises many types
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise StageError(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(content, dict):

@@ -83,7 +83,7 @@ def draw(metric: str, rows: Sequence[Row]) -> None:
     for place, row in enumerate(shown):
         color = WORSE if row.is_worse else COLOR
         axes.plot(row.values, [place] * len(row.values), "o", color=color, alpha=0.3, markersize=4)
-    limits = axes.get_xlim()  # of the points: an interval of two seeds is far wider
+    limits = axes.get_xlim()  # those of the points: an interval of two seeds is far wider
     for place, row in enumerate(shown):
         color = WORSE if row.is_worse else COLOR
         center = best + mean(row.differences) if row.differences else mean(row.values)
