@@ -3,11 +3,21 @@
 import numpy as np
 
 from network.arrays import Floats, Labels
+from network.deformation import Deformation
 from network.loss import cross_entropy
 from network.samples import one_hot
 
 TEMPERATURES = np.geomspace(0.5, 5, 100)
 LIKELY = 0.7  # least probability of an answer; below it, about half of the answers are wrong
+
+# limits of the deformation by which own pictures vary more than those of the data set
+VARIATION = {"rotation": 8, "scale": 0.1, "shear": 0.12, "shift": 1, "elastic": 0.7}
+
+
+def varied(images: Floats) -> Floats:
+    """Return images (n, side * side) that vary as pictures from elsewhere do."""
+    deform = Deformation(images.shape[1], **VARIATION)
+    return deform(np.asarray(images, np.float32), np.random.default_rng(0))
 
 
 def fit_temperature(logits: Floats, labels: Labels) -> float:

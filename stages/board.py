@@ -21,7 +21,7 @@ from stages.shared.running import run
 import numpy as np
 from numpy.typing import NDArray
 
-from network.calibration import LIKELY, fit_temperature
+from network.calibration import LIKELY, fit_temperature, varied
 from network.model import Network
 
 TEMPLATE = Path("board/page.html")
@@ -91,7 +91,7 @@ def content(network: Network, test: Predictions) -> dict[str, Any]:
             {"weights": encode(state[f"W{k}"], "<f4"), "bias": encode(state[f"b{k}"], "<f4")}
             for k in range(1, len(network.sizes))
         ],
-        "temperature": fit_temperature(network.logits(images), labels),
+        "temperature": fit_temperature(network.logits(varied(images)), labels),
         "likely": LIKELY,
         "images": len(right),
         "right": int(right.sum()),

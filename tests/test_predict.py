@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from network.calibration import fit_temperature
+from network.calibration import fit_temperature, varied
 from network.loss import softmax
 from network.model import Network
 from tests.drawings import draw_digit, draw_line
@@ -166,3 +166,10 @@ def test_an_image_of_fashion_gets_the_prediction_of_the_data_set(
     line, *_ = run(monkeypatch, capsys, "shirt.png")
     summary = predict.summarize(expected, list(DATASETS["fashion-mnist"].classes))
     assert line == f"shirt.png: {summary}"
+
+
+def test_the_images_for_the_temperature_vary_in_one_way() -> None:
+    images = np.random.default_rng(0).random((9, 784), np.float32)
+    assert varied(images[:0]).shape == (0, 784)
+    assert (varied(images) != images).any()
+    np.testing.assert_array_equal(varied(images), varied(images))

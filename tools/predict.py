@@ -18,7 +18,7 @@ from stages.shared.paths import TEST_METRICS, WEIGHTS
 import numpy as np
 from numpy.typing import NDArray
 
-from network.calibration import LIKELY, fit_temperature
+from network.calibration import LIKELY, fit_temperature, varied
 from network.loss import softmax
 from tools import pictures
 from tools.preparation import PREPARATIONS, Images
@@ -43,7 +43,7 @@ def main() -> None:
 
     (classes, preparation), network = load_dataset(), load_network()
     validation_images, labels = load_split("validation")
-    temperature = np.float32(fit_temperature(network.logits(validation_images), labels))
+    temperature = np.float32(fit_temperature(network.logits(varied(validation_images)), labels))
 
     def predict(images: Images) -> Images:
         return softmax(network.logits(images.reshape(len(images), -1)) / temperature)
