@@ -26,8 +26,12 @@ STARTED_IN = Path.cwd()
 ITSELF = os.path.dirname(os.path.realpath(__file__))
 CUSTOMIZATION = {"sitecustomize", "usercustomize"}  # the user's own, not the project's
 LIBRARY = tuple(
-    os.path.join(os.path.realpath(sysconfig.get_path(name)), "")
-    for name in ("stdlib", "platstdlib")
+    os.path.join(os.path.realpath(folder), "")
+    for folder in (
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("platstdlib"),
+        os.path.join(sys.base_prefix, "DLLs"),  # the extension modules on Windows
+    )
 )
 
 
