@@ -69,9 +69,9 @@ def test_every_digit_of_every_picture_has_a_line(monkeypatch: Patch, capsys: Cap
     names = ["two.png", "line.png, 1 of 3", "line.png, 2 of 3", "line.png, 3 of 3", "one.png"]
     for name, line in zip(names, lines, strict=True):
         assert re.fullmatch(f"{name}: {LINE}", line)
-    assert drawn == "p/o.png: the images as the network sees them"
+    assert drawn == f"{Path('p/o.png')}: the images as the network sees them"
     assert advice == (
-        "data/weights.npz: 50.00% of the test images right;"
+        f"{WEIGHTS}: 50.00% of the test images right;"
         " for better weights: dvc exp run $(python -m tools.recipe small)"
     )
     with Image.open("p/o.png") as picture:
@@ -86,7 +86,7 @@ def test_a_bad_picture_does_not_keep_the_others_from_being_read(
         run(monkeypatch, capsys, "blank.png", "one.png", "text.png", "absent.png", "two.png")
     out, err = capsys.readouterr()
     names = [line.split(":")[0] for line in out.splitlines()]
-    assert names == ["one.png", "two.png", "predict.png", "data/weights.npz"]
+    assert names == ["one.png", "two.png", "predict.png", str(WEIGHTS)]
     assert err.splitlines() == [
         "error: blank.png: nothing stands out from the paper",
         "error: text.png: not a picture, must be one of PNG, JPEG, WebP, BMP, GIF, TIFF",

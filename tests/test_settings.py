@@ -148,7 +148,7 @@ def test_text_must_be_utf8() -> None:
 
 def loaded(text: str) -> dict[str, Any] | None:
     """Load a text for ``train.seed``; None if it is refused."""
-    Path("params.yaml").write_text(SHIPPED.replace("  seed: 0  ", f"  seed: {text}  "))
+    Path("params.yaml").write_text(SHIPPED.replace("  seed: 0  ", f"  seed: {text}  "), "utf-8")
     with suppress(StageError):
         return load(Train).model_dump()
     return None
@@ -180,7 +180,7 @@ def test_any_word_is_read_as_dvc_reads_it(text: str) -> None:
 
 
 def test_an_exponent_needs_no_decimal_point_as_in_dvc() -> None:
-    Path("params.yaml").write_text(SHIPPED.replace("rate: 0.006", "rate: 6e-3"))
+    Path("params.yaml").write_text(SHIPPED.replace("rate: 0.006", "rate: 6e-3"), "utf-8")
     assert load(Train).learning_rate == 0.006
 
 
@@ -191,7 +191,7 @@ def test_a_value_of_any_size_is_named_briefly() -> None:
 
 def test_a_stage_checks_only_its_own_section() -> None:
     wrong = SHIPPED.replace("batch_size: 16", "batch_size: 0").replace("[0.1, 0.1]", "[2]")
-    Path("params.yaml").write_text(wrong)
+    Path("params.yaml").write_text(wrong, "utf-8")
     for section in (Download, Preprocess, Plot):
         load(section)
 
