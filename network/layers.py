@@ -51,7 +51,7 @@ class Dense:
     def differentiate(self, g: Floats) -> None:
         """dL/dW = xᵀ g and dL/db = Σ_rows g. A network's first layer needs no dL/dx."""
         np.matmul(self.x.T, g, out=self.dW)
-        g.sum(axis=0, out=self.db)
+        np.add.reduce(g, out=self.db)
 
     def infer(self, x: Floats) -> Floats:
         """y = x W + b."""
