@@ -103,11 +103,11 @@ class Codes:
             if imported in wanted or plain & {*map(normalized, wanted)}:
                 table[imported] = tuple(sorted(plain))
         found = {*table, *(each for names in table.values() for each in names)}
-        for name in {
-            *wanted
-        } - found:  # Python 3.10 does not find the imports of every distribution
-            if _is_installed(name):
-                table[name] = (normalized(name),)
+        for name in wanted:
+            plain_name = normalized(name)
+            # Python 3.10 does not find what every distribution lets import
+            if not found & {name, plain_name} and _is_installed(name):
+                table[name] = (plain_name,)
         return table
 
 
