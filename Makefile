@@ -10,7 +10,7 @@ unexport PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 # uv trusts the certificates that the system trusts, as pip does.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: repro install test check format lock soak test-browser test-cluster test-peers bench moved
+.PHONY: repro install test check format lock soak test-browser test-cluster test-peers bench
 .NOTPARALLEL:
 
 # DVC needs a git repository, and a ZIP of this one is none.
@@ -105,6 +105,5 @@ INSTALL := --quiet --require-hashes --requirement
 	@echo "$(CURDIR)" >.venv/place
 
 ifneq "$(shell test -x $(BIN)/python && cat .venv/place 2>/dev/null)" "$(CURDIR)"
-.venv/run.installed .venv/dev.installed: moved
+$(shell rm -rf .venv)
 endif
-
