@@ -41,8 +41,8 @@ class Touched:
             self._note(target, self.written)
 
     def _note(self, path: object, names: set[str]) -> None:
-        if not isinstance(path, str | bytes | os.PathLike):
-            return  # the descriptor of an open file
+        if not isinstance(path, str | bytes | os.PathLike) or path == os.devnull:
+            return  # the descriptor of an open file, or a name that Windows has in every folder
         file = Path(os.fsdecode(path)).absolute()
         if file.suffix == ".py" or "__pycache__" in file.parts or file.is_dir():
             return
