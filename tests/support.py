@@ -33,6 +33,7 @@ TRACING = {name: os.environ[name] for name in ["COVERAGE_PROCESS_CONFIG"] if nam
 
 SETTINGS = {
     "download.dataset": "small",
+    "download.source": "auto",
     "preprocess.validation_size": VALIDATION_SIZE,
     "train.epochs": 3,
     "train.learning_rate": 0.02,
