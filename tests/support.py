@@ -105,6 +105,8 @@ class Clone:
             module.write(f"\nDATASETS['small'] = {small_dataset(dataset)}\n")
         clone.set(**SETTINGS)
         _run("git", "init", "--quiet", cwd=root)
+        _run("git", "config", "user.name", "test", cwd=root)
+        _run("git", "config", "user.email", "test@localhost", cwd=root)
         clone.commit("start")
         return clone
 

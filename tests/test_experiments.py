@@ -39,7 +39,7 @@ def tried(clone: Clone) -> Clone:
 
 
 def test_an_experiment_is_shown_compared_applied_and_made_a_branch(tried: Clone) -> None:
-    order = ("--sort-by", "metrics/train.json:validation.accuracy", "--sort-order", "desc")
+    order = ("--sort-by", "validation.accuracy", "--sort-order", "desc")
     workspace, _, experiment = table(tried, "--only-changed", *order)
     assert (workspace["train.learning_rate"], experiment["train.learning_rate"]) == ("0.02", "0.05")
     assert experiment["Experiment"] == "faster"
