@@ -80,22 +80,6 @@ def plain(ink: Floats, random: Random) -> Image.Image:
     return paint(ink, random)
 
 
-def gradient(ink: Floats, random: Random) -> Image.Image:
-    """Return a picture lit from one side."""
-    light = 1 - random.uniform(0.4, 0.65) * ramp(ink.shape, random)
-    return paint(ink, random, light=light)
-
-
-def shadowed(ink: Floats, random: Random) -> Image.Image:
-    """Return a picture with a shadow over a part of it."""
-    return paint(ink, random, light=shadow(ink.shape, random))
-
-
-def ruled(ink: Floats, random: Random) -> Image.Image:
-    """Return ink on squared or lined paper."""
-    return paint(ink, random, lines=rulings(ink.shape, random))
-
-
 def noisy(ink: Floats, random: Random) -> Image.Image:
     """Return a picture taken in little light."""
     return paint(ink, random, noise=random.uniform(0.03, 0.12))
@@ -153,14 +137,6 @@ def red_on_green(ink: Floats, random: Random) -> Image.Image:
 
 
 PAPERS: dict[str, Paper] = {
-    "plain": plain,
-    "gradient": gradient,
-    "shadow": shadowed,
-    "rulings": ruled,
-    "noise": noisy,
-    "photograph": photograph,
-    "notebook": notebook,
-    "chalk": chalk,
-    "transparent": transparent,
-    "red on green": red_on_green,
+    paper.__name__: paper
+    for paper in (plain, noisy, photograph, notebook, chalk, transparent, red_on_green)
 }
