@@ -20,7 +20,6 @@ from network.trainer import Trainer
 X, Y = np.zeros((20, 3)), np.arange(20) % 4
 REAL = "images: must be real numbers of shape (n, features), are "
 WHOLE_LABELS = "labels: must be whole numbers of shape (n,), are "
-ONE_HOT = "labels: must have shape (n,), have (20, 4); if they are one-hot, pass labels.argmax"
 RANGE = "labels: must be in [0, 4), are in "
 MAGNITUDE = "images: must be numbers of magnitude 1, are in "
 NAN = "images: must be finite, contain NaN or infinity; replace them"
@@ -55,14 +54,14 @@ def test_the_defaults_are_the_same_everywhere() -> None:
         (X.astype(object), Y, REAL + "object of shape (20, 3)"),
         (X * np.nan, Y, NAN),
         (X - np.inf, Y, NAN),
-        (X + 255, Y, MAGNITUDE + "[255.0, 255.0]; divide pixels by 255, or standardize"),
+        (X + 255, Y, MAGNITUDE + "[255, 255]; divide pixels by 255, or standardize"),
         (X.astype("u1") + 128, Y, MAGNITUDE + "[128, 128]; divide pixels by 255"),
         (X, Y[1:], "labels: must be 20, as there are images, are 19"),
-        (X, np.eye(4, dtype=int)[Y], ONE_HOT),
-        (X, Y / 1, WHOLE_LABELS + "float64 of (20,)"),
-        (X, Y > 0, WHOLE_LABELS + "bool of (20,)"),
-        (X, Y.astype(str), WHOLE_LABELS + "<U21 of (20,)"),
-        (X, np.array(1), WHOLE_LABELS + "int64 of ()"),
+        (X, np.eye(4)[Y], WHOLE_LABELS + "float64 of shape (20, 4); if they are one-hot, pass"),
+        (X, Y / 1, WHOLE_LABELS + "float64 of shape (20,)"),
+        (X, Y > 0, WHOLE_LABELS + "bool of shape (20,)"),
+        (X, Y.astype(str), WHOLE_LABELS + "<U21 of shape (20,)"),
+        (X, np.array(1), WHOLE_LABELS + "int64 of shape ()"),
         (X, Y + 1, RANGE + "[1, 4]; number the classes from 0, and set classes to their"),
         (X, Y - 1, RANGE + "[-1, 2]; number the classes from 0"),
     ],
