@@ -17,7 +17,7 @@ from network.loss import SoftmaxCrossEntropy
 from network.metrics import Score, score
 from network.model import Network
 from network.optimizer import OPTIMIZERS
-from network.samples import Samples, checked, one_hot
+from network.samples import checked, one_hot
 from network.schedule import SHAPES, Schedule
 from network.threads import ahead
 
@@ -123,7 +123,7 @@ class Trainer:
         if warmup > epochs:
             raise ValueError(f"warmup: must be at most epochs ({epochs}), got {warmup}")
 
-        images, labels = checked("train", train, classes)
+        samples = images, labels = checked("train", train, classes)
         n, features = images.shape
         others = checked("validation", validation or (images[:0], labels[:0]), classes)
         if others.images.shape[1] != features:
@@ -139,7 +139,7 @@ class Trainer:
             )
         if keep == "best" and not len(others.labels):
             raise ValueError("keep: 'best' needs validation images")
-        self._splits = {"train": Samples(images, labels), "validation": others}
+        self._splits = {"train": samples, "validation": others}
 
         weights, shuffle, masks, deformations = np.random.SeedSequence(seed).spawn(4)
         rates = np.broadcast_to(dropout, len(hidden))

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from network.limits import LIMITS, WHOLE, check
-from network.optimizer import Optimizer
+from network.limits import CHOICES, LIMITS, WHOLE, check
+from network.optimizer import OPTIMIZERS, Optimizer
+from network.schedule import SHAPES
 from network.trainer import Trainer
 
 X, Y = np.zeros((20, 3)), np.arange(20) % 4
@@ -30,7 +31,7 @@ def defaults(function: Callable[..., object]) -> dict[str, object]:
     return {each.name: each.default for each in parameters if each.default is not Parameter.empty}
 
 
-def test_the_defaults_are_the_same_everywhere() -> None:
+def test_the_defaults_and_the_choices_are_the_same_everywhere() -> None:
     ours = defaults(Trainer)
     assert defaults(Optimizer).items() <= {**ours, "decay": 0}.items()
     models: tuple[type[Section], ...] = (Model, Augment, Train)
@@ -40,6 +41,8 @@ def test_the_defaults_are_the_same_everywhere() -> None:
     assert optional.pop("kernels") == "portable"
     assert optional.items() <= ours.items()
     assert optional.keys() >= {"warmup", "momentum", "beta1", "beta2", "epsilon", "rotation"}
+    assert CHOICES["optimizer"] == tuple(OPTIMIZERS)
+    assert CHOICES["schedule"] == tuple(SHAPES)
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
