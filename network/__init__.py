@@ -4,8 +4,8 @@ Read the modules in this order:
 
 1. ``layers``, ``loss``: each forward pass and its gradient
 2. ``model``: the network, a chain of layers
-3. ``optimizer``, ``batches``: the update, and the mini-batches
-4. ``trainer``: builds all of these from plain values, trains, and scores each epoch
+3. ``optimizer``, ``batches``, ``epochs``: the update, the mini-batches, and the training loop
+4. ``trainer``: builds all of these from plain values, and scores each epoch
 
 Beside them stand ``schedule`` (learning rates), ``deformation`` (of images), ``metrics``,
 ``samples`` (checks of arrays, and targets), ``limits`` (of hyperparameters) and ``threads``. The

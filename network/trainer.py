@@ -1,7 +1,7 @@
 """A trainer: plain values become a network, an optimizer, batches and a schedule."""
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from network.arrays import Floats, Labels
 from network.batches import ShuffledBatches
 from network.deformation import Deformation
+from network.epochs import train
 from network.layers import Dropout
 from network.limits import CHOICES, LIMITS, Keep, OptimizerName, ScheduleName, check
 from network.loss import SoftmaxCrossEntropy
@@ -149,7 +150,6 @@ class Trainer:
         ]
         self.network = Network([features, *hidden, classes], drops)
         self.network.initialize(np.random.default_rng(weights))
-        self._loss = SoftmaxCrossEntropy()
         self._optimizer = OPTIMIZERS[optimizer](
             self.network,
             weight_decay / batch_size,
@@ -182,8 +182,8 @@ class Trainer:
     def run(self) -> Generator[Epoch, None, None]:
         """Train, and yield each epoch when it is scored.
 
-        A second thread trains the next epoch while this thread scores a copy of the network as it
-        was after the last one.
+        ``network.epochs.train`` trains the next epoch on a second thread while this thread scores a
+        copy of the network as it was after the last one.
 
         Raises
         ------
@@ -196,7 +196,18 @@ class Trainer:
             raise RuntimeError("run: has trained this network already; make a new Trainer")
         self._ran = True
         stop = Event()
-        networks = ahead(self._train(stop), stop)
+        networks = ahead(
+            train(
+                self.network,
+                loss=SoftmaxCrossEntropy(),
+                optimizer=self._optimizer,
+                batches=self._batches,
+                schedule=self._schedule,
+                epochs=self._epochs,
+                stop=stop,
+            ),
+            stop,
+        )
         kept, lowest = self.network.copy(), math.inf
         try:
             for number, network in enumerate(networks, start=1):
@@ -208,22 +219,6 @@ class Trainer:
         finally:
             networks.close()
             self.network.parameters[:] = kept.parameters
-
-    def _train(self, stop: Event) -> Iterator[Network]:
-        """Take one step per batch, and yield a copy of the network after each epoch.
-
-        When ``stop`` is set, it ends before the next step.
-        """
-        step = 0
-        for _ in range(self._epochs):
-            for images, targets in self._batches:
-                if stop.is_set():
-                    return
-                logits = self.network.forward(images)
-                self.network.backward(self._loss.gradient(logits, targets))
-                self._optimizer.step(self._schedule.rate(step))
-                step += 1
-            yield self.network.copy()
 
     def _score(self, number: int, network: Network) -> dict[str, Score]:
         scores = {
