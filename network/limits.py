@@ -21,6 +21,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 _NOT_NEGATIVE, _SHARE = {"ge": 0, "le": 1e30}, {"ge": 0, "lt": 1}
 
 LIMITS: dict[str, dict[str, Any]] = {
+    "classes": {"ge": 1},
     "hidden": {"ge": 1, "le": 1_000_000},  # units of each layer
     "dropout": _SHARE,
     "learning_rate": {"gt": 0, "le": 1e30},
@@ -41,7 +42,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "seed": {"ge": 0},
 }
 PER_LAYER = {"hidden", "dropout"}
-WHOLE = {"hidden", "batch_size", "epochs", "seed"}
+WHOLE = {"classes", "hidden", "batch_size", "epochs", "seed"}
 
 _RULES = {
     "gt": ("above", operator.gt),
@@ -64,7 +65,8 @@ def check(name: str, value: Any) -> None:
             choices = ", ".join(CHOICES[name])
             raise ValueError(f"{name}: must be one of {choices}, got {value!r}")
         return
-    if name in PER_LAYER and isinstance(value, Collection) and not isinstance(value, str):
+    several = isinstance(value, Collection) and not isinstance(value, str)
+    if name in PER_LAYER and several and getattr(value, "ndim", None) != 0:
         for each in value:
             check(name, each)
         return

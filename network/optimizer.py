@@ -62,9 +62,9 @@ class Optimizer:
                 # where g stays 0 they shrink to subnormal numbers, with which arithmetic is slow
                 for vector in kept:
                     vector[np.abs(vector) < self.TINY] = 0
-            self._update(theta, g, learning_rate, *kept)
+            self.update(theta, g, learning_rate, *kept)
 
-    _update: Callable[..., None]  # changes θ in place, given θ, g, η and the vectors kept
+    update: Callable[..., None]  # changes θ in place, given θ, g, η and the vectors kept
 
 
 class SGD(Optimizer):
@@ -76,7 +76,8 @@ class SGD(Optimizer):
     decoupled = True  # the same without kept vectors, and reads less memory
     PART = 2**16  # it needs no temporary arrays
 
-    def _update(self, theta: Floats, g: Floats, learning_rate: float) -> None:
+    def update(self, theta: Floats, g: Floats, learning_rate: float) -> None:
+        """θ ← θ - η g."""
         g *= learning_rate
         theta -= g
 
@@ -89,7 +90,8 @@ class Momentum(Optimizer):
 
     kept = 1
 
-    def _update(self, theta: Floats, g: Floats, learning_rate: float, v: Floats) -> None:
+    def update(self, theta: Floats, g: Floats, learning_rate: float, v: Floats) -> None:
+        """v ← μ v + g, then θ ← θ - η v."""
         v *= self.momentum
         v += g
         theta -= learning_rate * v
@@ -104,7 +106,8 @@ class Nesterov(Optimizer):
 
     kept = 1
 
-    def _update(self, theta: Floats, g: Floats, learning_rate: float, v: Floats) -> None:
+    def update(self, theta: Floats, g: Floats, learning_rate: float, v: Floats) -> None:
+        """v ← μ v + g, then θ ← θ - η (g + μ v)."""
         v *= self.momentum
         v += g
         theta -= learning_rate * (g + self.momentum * v)
@@ -119,7 +122,8 @@ class Adam(Optimizer):
 
     kept = 2
 
-    def _update(self, theta: Floats, g: Floats, learning_rate: float, m: Floats, v: Floats) -> None:
+    def update(self, theta: Floats, g: Floats, learning_rate: float, m: Floats, v: Floats) -> None:
+        """Update m and v, then θ ← θ - η m̂ / (√v̂ + ε)."""
         m *= self.beta1
         m += (1 - self.beta1) * g
         v *= self.beta2

@@ -117,6 +117,8 @@ class Trainer:
         for name, value in list(locals().items()):
             if name in LIMITS or name in CHOICES:
                 check(name, value)
+        if np.ndim(hidden) != 1:
+            raise ValueError(f"hidden: must be a list of whole numbers, got {hidden}")
         if np.ndim(dropout) and np.shape(dropout) != np.shape(hidden):
             raise ValueError(
                 f"dropout: needs one rate per hidden layer ({len(hidden)}), got {np.size(dropout)}"

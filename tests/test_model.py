@@ -118,6 +118,10 @@ def test_images_that_do_not_fit_are_refused(x: NDArray[Any], found: str) -> None
             function(x)
 
 
+def test_a_network_is_shown_with_sizes_and_parameters() -> None:
+    assert repr(Network([784, 64, 10])) == "Network(784 → 64 → 10, 50,890 parameters)"
+
+
 def test_nan_and_float16_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^x: must be finite, contains NaN or infinity"):
         Network(SIZES).predict(np.full((1, 4), np.nan))
@@ -131,6 +135,7 @@ def test_a_network_is_rebuilt_from_its_state(sizes: list[int], seed: int) -> Non
     network.parameters[:] = np.random.default_rng(seed).normal(size=network.parameters.shape)
     rebuilt = Network.from_state_dict(network.state_dict())
     assert rebuilt.sizes == tuple(sizes)
+    assert list(rebuilt.state_dict()) == list(rebuilt.gradients())
     np.testing.assert_array_equal(rebuilt.parameters, network.parameters)
     assert not np.shares_memory(rebuilt.parameters, network.parameters)
 

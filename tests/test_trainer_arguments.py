@@ -89,9 +89,9 @@ def test_a_number_is_accepted_within_its_limits_and_else_refused(name: str, valu
         check(name, value)
         check(name, np.int64(value) if name in WHOLE else np.float64(value))
         return
-    setting: dict[str, Any] = {name: [value] if name == "hidden" else value}
+    setting: dict[str, Any] = {"classes": 4, name: [value] if name == "hidden" else value}
     with pytest.raises(ValueError, match=rf"^{name}: must be .*, got {re.escape(str(value))}$"):
-        Trainer((X, Y), classes=4, **setting)
+        Trainer((X, Y), **setting)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,9 @@ def test_a_number_is_accepted_within_its_limits_and_else_refused(name: str, valu
         ({"dropout": [0, -0.1]}, "dropout: must be at least 0, got -0.1"),
         ({"dropout": [0.1]}, "dropout: needs one rate per hidden layer (2), got 1"),
         ({"dropout": "0.1"}, "dropout: must be a number, got '0.1'"),
+        ({"dropout": np.array(0.1)}, "dropout: must be a number, got array(0.1)"),
+        ({"hidden": 8}, "hidden: must be a list of whole numbers, got 8"),
+        ({"hidden": [[8]]}, "hidden: must be a list of whole numbers, got [[8]]"),
         ({"batch_size": 2.0}, "batch_size: must be a whole number, got 2.0"),
         (
             {"batch_size": 21},

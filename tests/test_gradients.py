@@ -1,4 +1,4 @@
-"""Layers: every backward pass against central differences, in float64, and dropout's masks."""
+"""Every backward pass against central differences, in float64, and dropout's masks."""
 
 import math
 from collections.abc import Callable
@@ -76,7 +76,7 @@ def test_dropout_keeps_the_expectation(rate: float, rows: int, seed: int) -> Non
 
 def test_dropout_masks_are_never_used_twice_and_are_those_of_the_gradient() -> None:
     layer = Dropout(0.5, np.random.default_rng(0))
-    sizes = [16] * 40 + [300, 7, 16, 16]
+    sizes = [16] * 40 + [300, 0, 7, 16, 16]
     masks = set()
     for rows in sizes:
         mask = layer.forward(np.ones((rows, 64), np.float32))
