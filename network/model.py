@@ -33,7 +33,7 @@ class Network:
     Raises
     ------
     ValueError
-        if the dtype is another; by the methods, if x is not (rows, inputs) of real numbers
+        if the dtype is another, or if the x of a method is not (rows, inputs) of real numbers
     """
 
     def __init__(

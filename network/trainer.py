@@ -210,13 +210,16 @@ class Trainer:
             ),
             stop,
         )
-        kept, lowest = self.network.copy(), math.inf
+        kept = self.network.copy()
         try:
             for number, network in enumerate(networks, start=1):
                 epoch = Epoch(number, self._score(number, network))
-                loss = epoch.scores["validation"].loss if self._keep_best else math.nan
-                if loss < lowest or not self._keep_best:
-                    self.kept, kept, lowest = epoch, network, loss
+                if (
+                    not self._keep_best
+                    or number == 1
+                    or epoch.scores["validation"].loss < self.kept.scores["validation"].loss
+                ):
+                    self.kept, kept = epoch, network
                 yield epoch
         finally:
             networks.close()
