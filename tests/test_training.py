@@ -187,6 +187,16 @@ def test_the_optimizer_is_given_its_settings(optimizer: str, options: dict[str, 
     assert trained(optimizer=optimizer, **options).tobytes() != default.tobytes()
 
 
+def test_each_limit_of_the_deformation_is_used() -> None:
+    samples = np.random.default_rng(0).random((60, 9)), TRAIN.labels
+    results = set()
+    for limits in ({}, {"rotation": 9}, {"scale": 1}, {"shear": 1}, {"shift": 1}, {"elastic": 1}):
+        trainer = Trainer(samples, **{**SHORT, **limits})
+        list(trainer.run())
+        results.add(trainer.network.parameters.tobytes())
+    assert len(results) == 6
+
+
 def test_arrays_and_settings_of_any_real_dtype_are_converted() -> None:
     images = np.random.default_rng(0).integers(2, size=(60, 3))
     options = {**SHORT, "dropout": np.full(2, 0.5), "batch_size": np.int64(9)}
