@@ -58,6 +58,7 @@ def test_the_defaults_and_the_choices_are_the_same_everywhere() -> None:
         (X * np.nan, Y, NAN),
         (X - np.inf, Y, NAN),
         (X + 255, Y, MAGNITUDE + "[255, 255]; divide pixels by 255, or standardize"),
+        (X - 101, Y, MAGNITUDE + "[-101, -101]"),
         (X.astype("u1") + 128, Y, MAGNITUDE + "[128, 128]; divide pixels by 255"),
         (X, Y[1:], "labels: must be 20, as there are images, are 19"),
         (X, np.eye(4)[Y], WHOLE_LABELS + "float64 of shape (20, 4); if they are one-hot, pass"),
