@@ -55,7 +55,7 @@ test-cluster: .venv/dev.installed
 bench: .venv-bench/installed repro
 	.venv-bench/bin/python -m benchmarks $(BENCH)
 
-# The optimizers and the schedule against PyTorch's.
+# The optimizers against PyTorch's.
 test-peers: .venv-bench/installed
 	.venv-bench/bin/python -m pytest tests/pytorch.py
 

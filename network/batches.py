@@ -44,14 +44,14 @@ class ShuffledBatches:
         batch_size: int,
         generator: np.random.Generator,
         *,
-        deformation: Deformation | None = None,
-        streams: np.random.SeedSequence | None = None,
+        deformation: Deformation | None,
+        streams: np.random.SeedSequence,
     ) -> None:
         self._images, self._targets = images, targets
         self._batch_size = batch_size
         self._generator = generator
         self._deformation = deformation
-        self._streams = streams or np.random.SeedSequence(0)
+        self._streams = streams
 
     def __len__(self) -> int:
         """Return the number of batches per epoch."""

@@ -66,16 +66,12 @@ class Deformation:
         self._basis = np.concatenate([affine_basis(self._side), elastic_part])
 
     def __call__(self, images: Floats, generator: np.random.Generator) -> Floats:
-        """Deform each image, with newly drawn numbers.
+        """Deform each image, with newly drawn numbers; outside its frame an image is 0.
 
         Parameters
         ----------
-        images : (n, side * side), float32 in [0, 1], row after row of each image
+        images : (n, side * side), float32 in [0, 1], as are those returned
         generator : used in the order of the images
-
-        Returns
-        -------
-        (n, side * side), float32 in [0, 1]; outside its frame an image is 0
         """
         deformed = np.empty_like(images)
         interpolate = Bilinear(min(len(images), self.BLOCK_ROWS), self._side)
@@ -100,27 +96,20 @@ def affine_maps(
 ) -> Floats:
     """Return the rows of [A t], for x and for y, of n maps: (2, n, 3).
 
-    A = R(angle) [[1, shear], [0, 1]] diag(width, height), with the rotation R, and t = shift.
-
-    Parameters
-    ----------
-    angle, width, height, shear : (n,), the angle in radians
-    shift : x and y, each (n,)
+    A = R(angle) [[1, shear], [0, 1]] diag(width, height), with the rotation R, and t = shift. Each
+    number is an array (n,), the angle in radians.
     """
     cos, sin = np.cos(angle), np.sin(angle)
-    rows = [
-        [cos * width, (cos * shear - sin) * height, shift[0]],
-        [sin * width, (sin * shear + cos) * height, shift[1]],
-    ]
-    return np.array(rows).swapaxes(1, 2)
+    x = [cos * width, (cos * shear - sin) * height, shift[0]]
+    y = [sin * width, (sin * shear + cos) * height, shift[1]]
+    return np.array([x, y]).swapaxes(1, 2)
 
 
 def affine_basis(side: int) -> Floats:
     """Return x, y and 1 at every pixel: (3, side * side), float32."""
     centred = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
-    return np.stack(
-        [np.tile(centred, side), np.repeat(centred, side), np.ones(side**2, np.float32)]
-    )
+    x, y = np.tile(centred, side), np.repeat(centred, side)
+    return np.stack([x, y, np.ones_like(x)])
 
 
 def elastic_basis(side: int) -> Floats:
@@ -166,16 +155,12 @@ class Bilinear:
         self._neighbours = np.empty((4, rows, side**2), np.float32)
 
     def __call__(self, images: Floats, places: Floats) -> Floats:
-        """Interpolate.
+        """Return values (n, side * side), float32, valid until the next call.
 
         Parameters
         ----------
         images : (n, side * side), float32
         places : (2, n, side * side), float32, x and y from the centre of an image; overwritten
-
-        Returns
-        -------
-        (n, side * side), float32, valid until the next call
         """
         n, side, width = len(images), self._side, self._width
         floors, first, neighbours = self._floors[:, :n], self._first[:n], self._neighbours[:, :n]

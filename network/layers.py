@@ -114,8 +114,9 @@ class Dropout:
 
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[Floats]:
         """Yield m / (1 - rate) of each batch: m is 1 if 16 random bits are a number below keep."""
-        batches = max(1, self.DRAWN // math.prod(shape))
-        numbers = batches * math.prod(shape)
+        size = math.prod(shape)
+        batches = max(1, self.DRAWN // max(1, size))
+        numbers = batches * size
         while True:
             bits = self._bits.random_raw(math.ceil(numbers / 4)).astype("<u8", copy=False)
             m = bits.view("<u2")[:numbers].reshape(batches, *shape) < self._keep

@@ -7,15 +7,21 @@ the packages annotated-types and pydantic.
 import numbers
 import operator
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
 Keep = Literal["last", "best"]
+CHOICES: dict[str, tuple[str, ...]] = {
+    "optimizer": get_args(OptimizerName),
+    "schedule": get_args(ScheduleName),
+    "keep": get_args(Keep),
+}
 
 _NOT_NEGATIVE, _SHARE = {"ge": 0, "le": 1e30}, {"ge": 0, "lt": 1}
 
 LIMITS: dict[str, dict[str, Any]] = {
+    "classes": {"ge": 1},
     "hidden": {"ge": 1, "le": 1_000_000},  # units of each layer
     "dropout": _SHARE,
     "learning_rate": {"gt": 0, "le": 1e30},
@@ -36,7 +42,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "seed": {"ge": 0},
 }
 PER_LAYER = {"hidden", "dropout"}
-WHOLE = {"hidden", "batch_size", "epochs", "threads", "seed"}
+WHOLE = {"classes", "hidden", "batch_size", "epochs", "seed"}
 
 _RULES = {
     "gt": ("above", operator.gt),
@@ -47,16 +53,20 @@ _RULES = {
 
 
 def check(name: str, value: Any) -> None:
-    """Check the value of a hyperparameter, or the value of each hidden layer.
-
-    A value is a number of Python or NumPy, but no bool.
+    """Check a name, a number of Python or NumPy, or the numbers of the hidden layers.
 
     Raises
     ------
     ValueError
-        if it is not a number within its limits: ``learning_rate: must be above 0, got -1``
+        if it is no choice, or no number in its limits: ``learning_rate: must be above 0, got -1``
     """
-    if name in PER_LAYER and isinstance(value, Collection) and not isinstance(value, str):
+    if name in CHOICES:
+        if value not in CHOICES[name]:
+            choices = ", ".join(CHOICES[name])
+            raise ValueError(f"{name}: must be one of {choices}, got {value!r}")
+        return
+    several = isinstance(value, Collection) and not isinstance(value, str)
+    if name in PER_LAYER and several and getattr(value, "ndim", None) != 0:
         for each in value:
             check(name, each)
         return
@@ -68,9 +78,3 @@ def check(name: str, value: Any) -> None:
         words, holds = _RULES[key]
         if not holds(value, limit):
             raise ValueError(f"{name}: must be {words} {limit:g}, got {value}")
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise ValueError if the value is none of the choices."""
-    if value not in choices:
-        raise ValueError(f"{name}: must be one of {', '.join(choices)}, got {value!r}")

@@ -1,7 +1,7 @@
-"""Softmax and cross-entropy.
+"""Softmax and cross-entropy of logits z and targets y, both (rows, classes).
 
-z are logits (rows, classes). y are targets (rows, classes), each row summing to one:
-``samples.one_hot`` makes them from labels.
+Each row of y sums to one: ``samples.one_hot`` makes targets from labels. All functions of both
+raise ValueError if the shapes differ.
 """
 
 import numpy as np
@@ -10,17 +10,9 @@ from network.arrays import Floats
 
 
 def softmax(z: Floats) -> Floats:
-    """p = exp(z - max z) / Σ exp(z - max z), row by row.
+    """p = exp(z - max z) / Σ exp(z - max z), row by row: (rows, classes), each row summing to one.
 
     The shift by the maximum cancels out, and keeps exp in range for all finite logits.
-
-    Parameters
-    ----------
-    z : (rows, classes)
-
-    Returns
-    -------
-    (rows, classes), each row summing to one
     """
     powers: Floats = np.exp(z - z.max(axis=1, keepdims=True))
     powers /= powers.sum(axis=1, keepdims=True)
@@ -28,22 +20,9 @@ def softmax(z: Floats) -> Floats:
 
 
 def cross_entropy(z: Floats, y: Floats) -> Floats:
-    """-Σ y log softmax(z) = log Σ exp(z - max z) - Σ y (z - max z), in nats, row by row.
+    """-Σ y log softmax(z) = log Σ exp(z - max z) - Σ y (z - max z), in nats, row by row: (rows,).
 
     It is computed from the logits, because a probability may round to zero, which has no logarithm.
-
-    Parameters
-    ----------
-    z, y : (rows, classes)
-
-    Returns
-    -------
-    (rows,)
-
-    Raises
-    ------
-    ValueError
-        if the shapes differ
     """
     _check_targets(z, y)
     shifted: Floats = z - z.max(axis=1, keepdims=True)
@@ -55,26 +34,13 @@ class SoftmaxCrossEntropy:
     """L = the mean over the rows of -Σ y log softmax(z)."""
 
     def value(self, z: Floats, y: Floats) -> float:
-        """Return L for z and y (rows, classes)."""
+        """Return L."""
         return float(cross_entropy(z, y).mean())
 
     def gradient(self, z: Floats, y: Floats) -> Floats:
-        """dL/dz = (p - y) / rows, with p = softmax(z).
+        """dL/dz = (p - y) / rows, with p = softmax(z): (rows, classes).
 
         Source: Bishop, "Pattern Recognition and Machine Learning", equation 4.109.
-
-        Parameters
-        ----------
-        z, y : (rows, classes)
-
-        Returns
-        -------
-        (rows, classes)
-
-        Raises
-        ------
-        ValueError
-            if the shapes differ
         """
         _check_targets(z, y)
         return (softmax(z) - y) / len(y)

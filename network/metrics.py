@@ -33,72 +33,33 @@ class ClassScore(NamedTuple):
     recall: float
 
 
-class Evaluation:
-    """Scores of logits against labels, accumulated batch by batch.
-
-    Parameters
-    ----------
-    classes : number of classes
-
-    Attributes
-    ----------
-    confusion : (classes, classes), the number of samples by actual (row) and predicted (column)
-        class
-    """
-
-    def __init__(self, classes: int) -> None:
-        self.confusion = np.zeros((classes, classes), np.intp)
-        self._loss_sum = 0.0
-
-    def add(self, logits: Floats, labels: Labels) -> None:
-        """Add a batch: logits (rows, classes), and labels (rows,) in [0, classes)."""
-        classes = len(self.confusion)
-        targets = one_hot(labels, classes, logits.dtype.type)
-        self.confusion += confusion_matrix(labels, logits.argmax(axis=1), classes)
-        self._loss_sum += float(cross_entropy(logits, targets).sum(dtype=np.float64))
-
-    @property
-    def samples(self) -> int:
-        """Number of samples added."""
-        return int(self.confusion.sum())
-
-    @property
-    def errors(self) -> int:
-        """Number of samples whose predicted class is not their label."""
-        return self.samples - int(self.confusion.trace())
-
-    @property
-    def loss(self) -> float:
-        """Mean cross-entropy in nats."""
-        return self._loss_sum / self.samples
-
-    @property
-    def accuracy(self) -> float:
-        """Share of samples whose predicted class is their label."""
-        return (self.samples - self.errors) / self.samples
-
-    def class_scores(self) -> list[ClassScore]:
-        """Return precision and recall of each class."""
-        right = self.confusion.diagonal()
-        precision = right / np.maximum(self.confusion.sum(axis=0), 1)
-        recall = right / np.maximum(self.confusion.sum(axis=1), 1)
-        return [ClassScore(float(p), float(r)) for p, r in zip(precision, recall, strict=True)]
-
-
 def score(network: Network, samples: Samples) -> Score:
     """Return the loss and accuracy on at least one sample, computed block by block."""
-    evaluation = Evaluation(network.sizes[-1])
     rows = max(1, BLOCK_ACTIVATIONS // max(network.sizes[1:]))
-    for start in range(0, len(samples.labels), rows):
-        block = slice(start, start + rows)
-        evaluation.add(network.logits(samples.images[block]), samples.labels[block])
-    return Score(evaluation.loss, evaluation.accuracy)
+    blocks = range(0, len(samples.labels), rows)
+    logits = [network.logits(samples.images[start : start + rows]) for start in blocks]
+    return score_logits(np.concatenate(logits), samples.labels)
+
+
+def score_logits(logits: Floats, labels: Labels) -> Score:
+    """Return the loss and accuracy of logits (rows, classes) for labels (rows,), at least one."""
+    targets = one_hot(labels, logits.shape[1], logits.dtype.type)
+    loss = cross_entropy(logits, targets).mean(dtype=np.float64)
+    return Score(float(loss), float((logits.argmax(axis=1) == labels).mean()))
 
 
 def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray[np.intp]:
     """Count samples by actual class (rows) and predicted class (columns): (classes, classes)."""
     pairs = labels.astype(np.intp) * classes + predicted
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def class_scores(confusion: NDArray[np.intp]) -> list[ClassScore]:
+    """Return precision and recall of each class of a confusion matrix."""
+    right = confusion.diagonal()
+    precision = right / np.maximum(confusion.sum(axis=0), 1)
+    recall = right / np.maximum(confusion.sum(axis=1), 1)
+    return [ClassScore(float(p), float(r)) for p, r in zip(precision, recall, strict=True)]
 
 
 class Bin(NamedTuple):

@@ -1,6 +1,6 @@
 """The network: its parameters, forward pass and backward pass."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -33,7 +33,7 @@ class Network:
     Raises
     ------
     ValueError
-        if the dtype is another
+        if the dtype is another, or if the x of a method is not (rows, inputs) of real numbers
     """
 
     def __init__(
@@ -76,13 +76,7 @@ class Network:
             layer.b[:] = 0
 
     def forward(self, x: NDArray[Any]) -> Floats:
-        """Return the logits (rows, classes) of x (rows, inputs) in training, dropout on.
-
-        Raises
-        ------
-        ValueError
-            if x is not of real numbers, or not of this shape
-        """
+        """Return the logits (rows, classes) of x (rows, inputs) in training, dropout on."""
         x = self._converted(x)
         for layer in self._layers:
             x = layer.forward(x)
@@ -101,11 +95,6 @@ class Network:
         """Return the logits (rows, classes) of x (rows, inputs) in evaluation, dropout off.
 
         It leaves the state that ``backward`` uses unchanged.
-
-        Raises
-        ------
-        ValueError
-            if x is not of real numbers, or not of this shape
         """
         x = self._converted(x)
         for layer in self._layers:
@@ -118,13 +107,7 @@ class Network:
         return [x := layer.infer(x) for layer in self._layers]
 
     def predict(self, x: NDArray[Any]) -> NDArray[np.intp]:
-        """Return the most probable label (rows,) of each row of x (rows, inputs).
-
-        Raises
-        ------
-        ValueError
-            if x is not of finite real numbers, or not of this shape
-        """
+        """Return the most probable label (rows,) of each row of x (rows, inputs), all finite."""
         if not np.isfinite(self._converted(x)).all():
             raise ValueError("x: must be finite, contains NaN or infinity; replace those values")
         labels: NDArray[np.intp] = self.logits(x).argmax(axis=1)
@@ -132,19 +115,11 @@ class Network:
 
     def state_dict(self) -> dict[str, Floats]:
         """Return views of the parameters: W1 (in, out), b1 (out,), W2, b2 and so on."""
-        return {
-            name: array
-            for number, layer in enumerate(self._dense, start=1)
-            for name, array in ((f"W{number}", layer.W), (f"b{number}", layer.b))
-        }
+        return _named((layer.W, layer.b) for layer in self._dense)
 
     def gradients(self) -> dict[str, Floats]:
         """Return views of the gradient of the last ``backward``, named as in ``state_dict``."""
-        return {
-            name: array
-            for number, layer in enumerate(self._dense, start=1)
-            for name, array in ((f"W{number}", layer.dW), (f"b{number}", layer.db))
-        }
+        return _named((layer.dW, layer.db) for layer in self._dense)
 
     @classmethod
     def from_state_dict(cls, arrays: Mapping[str, NDArray[Any]]) -> "Network":
@@ -186,8 +161,6 @@ class Network:
     def _converted(self, x: NDArray[Any]) -> Floats:
         """Check x, and return it in the parameters' dtype."""
         x = np.asarray(x)
-        if x.dtype == self.parameters.dtype and x.shape[1:] == self.sizes[:1]:
-            return x
         if x.ndim != 2 or x.shape[1] != self.sizes[0] or x.dtype.kind not in "fiub":
             raise ValueError(
                 f"x: must be real numbers of shape (rows, {self.sizes[0]}),"
@@ -202,3 +175,11 @@ def _views(vector: Floats, shapes: list[tuple[int, int]]) -> list[tuple[Floats, 
     pieces = np.split(vector, np.cumsum(lengths)[:-1])
     weights, biases = pieces[: len(shapes)], pieces[len(shapes) :]
     return [(w.reshape(shape), b) for w, shape, b in zip(weights, shapes, biases, strict=True)]
+
+
+def _named(layers: Iterable[tuple[Floats, Floats]]) -> dict[str, Floats]:
+    return {
+        f"{letter}{number}": array
+        for number, pair in enumerate(layers, start=1)
+        for letter, array in zip("Wb", pair, strict=True)
+    }

@@ -1,7 +1,8 @@
 """Learning rate schedules: a rise during the warm-up, then a constant or falling rate.
 
-A shape gives the factor of the peak learning rate for the progress p of each part: p runs through
-(0, 1] over the steps of the warm-up, and through [0, 1) over the steps after it.
+A shape is two functions, of the rise and of the fall. Each gives the factor of the peak learning
+rate for the progress p, which runs through (0, 1] over the steps of the warm-up, and through [0, 1)
+over the steps after it.
 """
 
 import math
@@ -10,12 +11,7 @@ from typing import NamedTuple
 
 from network.limits import ScheduleName
 
-
-class Shape(NamedTuple):
-    """The factor as a function of the progress of the rise, and of the fall."""
-
-    rise: Callable[[float], float]
-    fall: Callable[[float], float]
+Factor = Callable[[float], float]
 
 
 def linear(p: float) -> float:
@@ -48,12 +44,12 @@ def cycle_fall(p: float) -> float:
     return 1 - (1 - 1 / 25e4) * (1 - cosine(p))
 
 
-SHAPES: dict[ScheduleName, Shape] = {
-    "constant": Shape(linear, constant),
-    "step": Shape(linear, steps),
-    "cosine": Shape(linear, cosine),
+SHAPES: dict[ScheduleName, tuple[Factor, Factor]] = {
+    "constant": (linear, constant),
+    "step": (linear, steps),
+    "cosine": (linear, cosine),
     # Smith & Topin, "Super-Convergence" (2018), along cosines as is usual today
-    "one_cycle": Shape(cycle_rise, cycle_fall),
+    "one_cycle": (cycle_rise, cycle_fall),
 }
 
 
@@ -68,13 +64,14 @@ class Schedule(NamedTuple):
     warmup : number of steps in which the rate rises, at most ``total``
     """
 
-    shape: Shape
+    shape: tuple[Factor, Factor]
     peak: float
     total: int
     warmup: int
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
+        rise, fall = self.shape
         if step < self.warmup:
-            return self.peak * self.shape.rise((step + 1) / self.warmup)
-        return self.peak * self.shape.fall((step - self.warmup) / (self.total - self.warmup))
+            return self.peak * rise((step + 1) / self.warmup)
+        return self.peak * fall((step - self.warmup) / (self.total - self.warmup))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Generator, Sequence
 from threading import Event
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from network.batches import ShuffledBatches
 from network.deformation import Deformation
 from network.epochs import train
 from network.layers import Dropout
-from network.limits import LIMITS, Keep, OptimizerName, ScheduleName, check, check_choice
+from network.limits import CHOICES, LIMITS, Keep, OptimizerName, ScheduleName, check
 from network.loss import SoftmaxCrossEntropy
 from network.metrics import Score, score
 from network.model import Network
@@ -114,54 +114,38 @@ class Trainer:
         elastic: float = 0.0,
         seed: int = 0,
     ) -> None:
-        given = locals()
-        for name in LIMITS:
-            if name in given:
-                check(name, given[name])
-        limits = {
-            "rotation": rotation,
-            "scale": scale,
-            "shear": shear,
-            "shift": shift,
-            "elastic": elastic,
-        }
+        for name, value in list(locals().items()):
+            if name in LIMITS or name in CHOICES:
+                check(name, value)
+        if np.ndim(hidden) != 1:
+            raise ValueError(f"hidden: must be a list of whole numbers, got {hidden}")
         if np.ndim(dropout) and np.shape(dropout) != np.shape(hidden):
             raise ValueError(
                 f"dropout: needs one rate per hidden layer ({len(hidden)}), got {np.size(dropout)}"
             )
-        rates = list(np.broadcast_to(dropout, len(hidden)))
-        check_choice("optimizer", optimizer, tuple(OPTIMIZERS))
-        check_choice("schedule", schedule, tuple(SHAPES))
-        check_choice("keep", keep, get_args(Keep))
         if warmup > epochs:
             raise ValueError(f"warmup: must be at most epochs ({epochs}), got {warmup}")
 
-        splits = {"train": train, "validation": validation} if validation else {"train": train}
-        self._splits = {}
-        for name, (images, labels) in splits.items():
-            try:
-                self._splits[name] = checked(images, labels, classes)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
-        samples = self._splits["train"]
-        features = samples.images.shape[1]
-        for name, split in self._splits.items():
-            if split.images.shape[1] != features:
-                raise ValueError(
-                    f"{name}: images must have {features} features as those of train,"
-                    f" have {split.images.shape[1]}"
-                )
-        if not len(samples.labels):
-            raise ValueError("train: must contain at least one image")
-        if batch_size > len(samples.labels):
+        samples = images, labels = checked("train", train, classes)
+        n, features = images.shape
+        others = checked("validation", validation or (images[:0], labels[:0]), classes)
+        if others.images.shape[1] != features:
             raise ValueError(
-                f"batch_size: must be at most the number of training images"
-                f" ({len(samples.labels)}), got {batch_size}"
+                f"validation: images must have {features} features as those of train,"
+                f" have {others.images.shape[1]}"
             )
-        if keep == "best" and not ("validation" in splits and len(self._splits["validation"][1])):
+        if not n:
+            raise ValueError("train: must contain at least one image")
+        if batch_size > n:
+            raise ValueError(
+                f"batch_size: must be at most the number of training images ({n}), got {batch_size}"
+            )
+        if keep == "best" and not len(others.labels):
             raise ValueError("keep: 'best' needs validation images")
+        self._splits = {"train": samples, "validation": others}
 
         weights, shuffle, masks, deformations = np.random.SeedSequence(seed).spawn(4)
+        rates = np.broadcast_to(dropout, len(hidden))
         drops = [
             Dropout(rate, np.random.default_rng(stream)) if rate else None
             for rate, stream in zip(rates, masks.spawn(len(rates)), strict=True)
@@ -176,12 +160,17 @@ class Trainer:
             beta2=beta2,
             epsilon=epsilon,
         )
+        deformation = None
+        if any([rotation, scale, shear, shift, elastic]):
+            deformation = Deformation(
+                features, rotation=rotation, scale=scale, shear=shear, shift=shift, elastic=elastic
+            )
         self._batches = ShuffledBatches(
-            samples.images,
-            one_hot(samples.labels, classes),
+            images,
+            one_hot(labels, classes),
             batch_size,
             np.random.default_rng(shuffle),
-            deformation=Deformation(features, **limits) if any(limits.values()) else None,
+            deformation=deformation,
             streams=deformations,
         )
         steps = len(self._batches)
@@ -221,14 +210,16 @@ class Trainer:
             ),
             stop,
         )
-        kept, lowest = self.network.copy(), math.inf
+        kept = self.network.copy()
         try:
             for number, network in enumerate(networks, start=1):
                 epoch = Epoch(number, self._score(number, network))
-                if not self._keep_best or epoch.scores["validation"].loss < lowest:
+                if (
+                    not self._keep_best
+                    or number == 1
+                    or epoch.scores["validation"].loss < self.kept.scores["validation"].loss
+                ):
                     self.kept, kept = epoch, network
-                    if self._keep_best:
-                        lowest = epoch.scores["validation"].loss
                 yield epoch
         finally:
             networks.close()

@@ -18,7 +18,14 @@ from stages.shared.running import run
 import numpy as np
 
 from network.loss import softmax
-from network.metrics import ClassScore, Evaluation, calibration_error, reliability
+from network.metrics import (
+    ClassScore,
+    calibration_error,
+    class_scores,
+    confusion_matrix,
+    reliability,
+    score_logits,
+)
 
 
 def main() -> None:
@@ -26,29 +33,30 @@ def main() -> None:
     classes = load_dataset().classes
     network = load_network()
 
-    test = Evaluation(len(classes))
     with np.errstate(over="ignore", invalid="ignore"):  # the loss is checked below
         logits = network.logits(images)
-        test.add(logits, labels)
+        test = score_logits(logits, labels)
     if not math.isfinite(test.loss):
         raise StageError(f"{WEIGHTS}: the loss on the test set is {test.loss}; train again")
     probabilities = softmax(logits)
 
     write_npz(PREDICTIONS, {"probabilities": probabilities, "labels": labels})
-    pairs = zip(labels, logits.argmax(axis=1), strict=True)
-    names = ((classes[label], classes[predicted]) for label, predicted in pairs)
+    predicted = logits.argmax(axis=1)
+    pairs = zip(labels, predicted, strict=True)
+    names = ((classes[label], classes[answer]) for label, answer in pairs)
     write_table(CONFUSION, ("actual", "predicted"), names)
-    by_class = zip(classes, test.class_scores(), strict=True)
+    confusion = confusion_matrix(labels, predicted, len(classes))
+    by_class = zip(classes, class_scores(confusion), strict=True)
     rows = ((name, *rounded(score._asdict()).values()) for name, score in by_class)
     write_table(CLASSES, ("class", *ClassScore._fields), rows)
+    errors = int((predicted != labels).sum())
     scores = {
-        "loss": test.loss,
-        "accuracy": test.accuracy,
-        "errors": test.errors,
+        **test._asdict(),
+        "errors": errors,
         "calibration_error": calibration_error(reliability(probabilities, labels)),
     }
     write_json(TEST_METRICS, {"test": rounded(scores)})
-    print(f"test accuracy {test.accuracy:.2%}, {test.errors} errors, loss {test.loss:.4f}")
+    print(f"test accuracy {test.accuracy:.2%}, {errors} errors, loss {test.loss:.4f}")
 
 
 if __name__ == "__main__":

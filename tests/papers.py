@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -75,32 +76,6 @@ def as_picture(pixels: Floats) -> Image.Image:
     return Image.fromarray(np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8))
 
 
-def plain(ink: Floats, random: Random) -> Image.Image:
-    """Return a scan: dark on light."""
-    return paint(ink, random)
-
-
-def gradient(ink: Floats, random: Random) -> Image.Image:
-    """Return a picture lit from one side."""
-    light = 1 - random.uniform(0.4, 0.65) * ramp(ink.shape, random)
-    return paint(ink, random, light=light)
-
-
-def shadowed(ink: Floats, random: Random) -> Image.Image:
-    """Return a picture with a shadow over a part of it."""
-    return paint(ink, random, light=shadow(ink.shape, random))
-
-
-def ruled(ink: Floats, random: Random) -> Image.Image:
-    """Return ink on squared or lined paper."""
-    return paint(ink, random, lines=rulings(ink.shape, random))
-
-
-def noisy(ink: Floats, random: Random) -> Image.Image:
-    """Return a picture taken in little light."""
-    return paint(ink, random, noise=random.uniform(0.03, 0.12))
-
-
 def photograph(ink: Floats, random: Random, *, lined: bool = False) -> Image.Image:
     """Return a photograph: shading, a shadow, darker corners, a little blur, noise, compression."""
     shape = ink.shape
@@ -119,11 +94,6 @@ def photograph(ink: Floats, random: Random, *, lined: bool = False) -> Image.Ima
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=int(random.integers(40, 90)))
     return Image.open(file)
-
-
-def notebook(ink: Floats, random: Random) -> Image.Image:
-    """Return a photograph of a page of a notebook, held not quite straight."""
-    return photograph(ink, random, lined=True)
 
 
 def chalk(ink: Floats, random: Random) -> Image.Image:
@@ -153,13 +123,15 @@ def red_on_green(ink: Floats, random: Random) -> Image.Image:
 
 
 PAPERS: dict[str, Paper] = {
-    "plain": plain,
-    "gradient": gradient,
-    "shadow": shadowed,
-    "rulings": ruled,
-    "noise": noisy,
+    "plain": paint,
+    "gradient": lambda ink, random: paint(
+        ink, random, light=1 - random.uniform(0.4, 0.65) * ramp(ink.shape, random)
+    ),
+    "shadow": lambda ink, random: paint(ink, random, light=shadow(ink.shape, random)),
+    "rulings": lambda ink, random: paint(ink, random, lines=rulings(ink.shape, random)),
+    "noise": lambda ink, random: paint(ink, random, noise=random.uniform(0.03, 0.12)),
     "photograph": photograph,
-    "notebook": notebook,
+    "notebook": partial(photograph, lined=True),
     "chalk": chalk,
     "transparent": transparent,
     "red on green": red_on_green,

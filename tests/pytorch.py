@@ -1,4 +1,4 @@
-"""Optimizers and a schedule against PyTorch's: ``make test-peers``."""
+"""Optimizers against PyTorch's: ``make test-peers``."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ import torch
 
 from network.limits import OptimizerName
 from network.optimizer import OPTIMIZERS
-from network.schedule import SHAPES, Schedule
 from tests.reference import OPTIONS, STRENGTH, network_to_step, steps
 
 
@@ -44,13 +43,3 @@ def test_a_hundred_steps_are_those_of_pytorch(name: OptimizerName) -> None:
         theirs.step()
     result = np.concatenate([part.detach().numpy() for part in parameters])
     np.testing.assert_allclose(network.parameters, result, rtol=1e-10)
-
-
-def test_the_cosine_schedule_is_that_of_pytorch() -> None:
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
-    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=50)
-    ours = Schedule(SHAPES["cosine"], peak=0.3, total=50, warmup=0)
-    for step in range(50):
-        assert ours.rate(step) == pytest.approx(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        theirs.step()

@@ -1,16 +1,16 @@
-"""The network's formulas in plain NumPy and float64, which the tests compare the package with."""
+"""Steps for optimizers on a small network, and parameters in the form of ``examples/plain.py``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from network.arrays import Floats, FloatType, Labels
+from examples.plain import Layers
+from network.arrays import FloatType
 from network.model import Network
 
 Doubles = NDArray[np.float64]
-State = Mapping[str, NDArray[Any]]
 
 STRENGTH = 0.05  # λ of the optimizers' penalty
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -22,38 +22,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def logits(x: Floats, state: State) -> Doubles:
-    """Return the logits (rows, classes) in evaluation, for the arrays W1, b1, W2 and so on."""
-    return _activations(x, state)[-1]
-
-
-def probabilities(z: Doubles) -> Doubles:
-    """Return softmax(z) as the ratio of exponentials, for logits whose exponentials are finite."""
-    powers = np.exp(z)
-    ratio: Doubles = powers / powers.sum(axis=1, keepdims=True)
-    return ratio
-
-
-def mean_loss(z: Doubles, labels: Labels) -> float:
-    """Return the mean of -log p of the labels, in nats."""
-    return float(-np.log(probabilities(z)[np.arange(len(labels)), labels]).mean())
-
-
-def gradients(x: Floats, labels: Labels, state: State) -> dict[str, Doubles]:
-    """Return the gradient of the mean loss with respect to each array."""
-    *inputs, z = _activations(x, state)
-    delta = (probabilities(z) - np.eye(z.shape[1])[labels]) / len(labels)
-    found = {}
-    for number in range(len(inputs), 0, -1):
-        a = inputs[number - 1]
-        found[f"W{number}"], found[f"b{number}"] = a.T @ delta, delta.sum(axis=0)
-        delta = delta @ state[f"W{number}"].astype(np.float64).T * (a > 0)
-    return found
-
-
-def penalty(weights: Floats, strength: float) -> float:
-    """R = λ/2 Σ W²."""
-    return strength / 2 * float((weights**2).sum())
+def layers_of(network: Network) -> Layers:
+    """Return copies of W and b of each layer, as float64."""
+    arrays = [array.astype(np.float64) for array in network.state_dict().values()]
+    return list(zip(arrays[::2], arrays[1::2], strict=True))
 
 
 def network_to_step(dtype: FloatType = np.float64) -> Network:
@@ -68,14 +40,3 @@ def steps(size: int, count: int = 100) -> Iterator[tuple[Doubles, float]]:
     generator = np.random.default_rng(1)
     for step in range(count):
         yield generator.normal(size=size), 0.1 / (1 + step)
-
-
-def _activations(x: Floats, state: State) -> list[Doubles]:
-    """Return the input of each dense layer, and the logits."""
-    found = [x.astype(np.float64)]
-    last = len(state) // 2
-    for number in range(1, 1 + last):
-        weights, bias = (state[f"{kind}{number}"].astype(np.float64) for kind in "Wb")
-        z = found[-1] @ weights + bias
-        found.append(z if number == last else np.maximum(z, 0))
-    return found

@@ -10,18 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from network import threads
+from network.arrays import Floats
 from network.batches import ShuffledBatches
 from network.deformation import Deformation
 
 SIDE = 6
 
 
-def batches(n: int, batch_size: int, seed: int, *, deformed: bool = False) -> ShuffledBatches:
-    """Return batches of random images whose targets are their numbers."""
-    images = np.random.default_rng(0).random((n, SIDE**2), np.float32)
+def random_images(n: int) -> Floats:
+    return np.random.default_rng(0).random((n, SIDE**2), np.float32)
+
+
+def batches(
+    images: Floats, batch_size: int, seed: int, *, deformed: bool = False
+) -> ShuffledBatches:
+    """Return batches of images whose targets are their numbers."""
     return ShuffledBatches(
         images,
-        np.arange(n, dtype=np.float32)[:, None],
+        np.arange(len(images), dtype=np.float32)[:, None],
         batch_size,
         np.random.default_rng(seed),
         deformation=Deformation(SIDE**2, rotation=20, shift=1, elastic=0.5) if deformed else None,
@@ -42,8 +48,9 @@ def test_an_epoch_has_each_sample_once_and_deformation_keeps_the_order(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ShuffledBatches, "CHUNK", chunk)
         patch.setattr(ShuffledBatches, "PART", 3 * chunk)
-        plain, deformed = batches(n, batch_size, seed), batches(n, batch_size, seed, deformed=True)
-        images = np.random.default_rng(0).random((n, SIDE**2), np.float32)
+        images = random_images(n)
+        plain = batches(images, batch_size, seed)
+        deformed = batches(images, batch_size, seed, deformed=True)
         orders = []
         for _ in range(2):
             epoch = list(plain)
@@ -61,13 +68,17 @@ def test_an_epoch_has_each_sample_once_and_deformation_keeps_the_order(
         assert n < 20 or orders[0] != orders[1]
 
 
-def test_bytes_depend_neither_on_threads_nor_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_change_no_byte_and_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(ShuffledBatches, "CHUNK", 20)
     monkeypatch.setattr(ShuffledBatches, "PART", 90)
 
+    equal_images = random_images(1).repeat(200, axis=0)
+
     def epochs(processors: int, seconds: float) -> list[bytes]:
         monkeypatch.setattr(threads, "processors", lambda: processors)
-        chosen = batches(200, 10, 0, deformed=True)
+        chosen = batches(equal_images, 10, 0, deformed=True)
         seen = []
         for _ in range(2):
             for x, _ in chosen:
@@ -75,17 +86,12 @@ def test_bytes_depend_neither_on_threads_nor_on_time(monkeypatch: pytest.MonkeyP
                 seen.append(x.tobytes())
         return seen
 
+    before = threading.active_count()
     first = epochs(1, 0)
-    assert len(set(first)) == len(first)
+    assert len(set(first)) == len(first)  # each image is deformed anew
     assert epochs(2, 0.001) == first
     assert epochs(5, 0) == first
-
-
-def test_an_epoch_that_is_left_leaves_no_thread() -> None:
-    before = threading.active_count()
-    epoch = iter(batches(50, 10, 0, deformed=True))
-    next(epoch)
-    del epoch
+    next(iter(batches(equal_images, 10, 0, deformed=True)))  # an epoch that is left
     assert threading.active_count() == before
 
 

@@ -4,46 +4,24 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from network.arrays import Floats
-from network.deformation import (
-    Bilinear,
-    Deformation,
-    affine_basis,
-    affine_maps,
-    elastic_basis,
-)
+from network.deformation import Bilinear, Deformation, affine_basis, affine_maps, elastic_basis
+from network.limits import LIMITS
 
 SIDE = 28
 STRONG = {"rotation": 15, "scale": 0.15, "shear": 0.25, "shift": 1.6, "elastic": 1.0}
 
-parameters = st.fixed_dictionaries(
-    {
-        "rotation": st.floats(0, 180),
-        "scale": st.floats(0, 2),
-        "shear": st.floats(0, 2),
-        "shift": st.floats(0, 100),
-        "elastic": st.floats(0, 100),
-    }
-)
+parameters = st.fixed_dictionaries({name: st.floats(0, LIMITS[name]["le"]) for name in STRONG})
 
 
 def noise(n: int, side: int, seed: int = 0) -> Floats:
     """Return images of random pixels, many of them 0 or 1."""
     values = np.random.default_rng(seed).uniform(-1, 2, (n, side * side))
     return values.clip(0, 1).astype(np.float32)
-
-
-def blobs(n: int, deviation: float, seed: int = 0) -> Floats:
-    """Return images of three Gaussian spots, away from the border."""
-    centres = np.random.default_rng(seed).uniform(9.5, 17.5, (n, 3, 1, 2))
-    grid = np.stack(np.divmod(np.arange(SIDE**2), SIDE), axis=-1)
-    squares = ((grid - centres) ** 2).sum(axis=-1)
-    values: Floats = np.exp(-squares / 2 / deviation**2).sum(axis=1).astype(np.float32) / 3
-    return values
 
 
 def mapped(images: Floats, **known: float) -> Floats:
@@ -80,7 +58,6 @@ def near_centre() -> NDArray[np.bool_]:
     return near
 
 
-@settings(deadline=None)
 @given(
     parameters=parameters, n=st.integers(0, 70), side=st.integers(1, 40), seed=st.integers(0, 100)
 )
@@ -98,29 +75,26 @@ def test_any_deformation_gives_images(
     np.testing.assert_array_equal(deformed(images, parameters, seed), result)
 
 
+def test_each_call_draws_new_numbers() -> None:
+    images, deformation = noise(40, SIDE), Deformation(SIDE**2, **STRONG)
+    generator = np.random.default_rng(0)
+    assert (deformation(images, generator) != deformation(images, generator)).any()
+
+
 @pytest.mark.parametrize("rows", [1, 3, 33, 100])
 def test_the_size_of_the_blocks_changes_nothing(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    images = blobs(70, 3)
+    images = noise(70, SIDE)
     expected = deformed(images, STRONG)
     monkeypatch.setattr(Deformation, "BLOCK_ROWS", rows)
-    np.testing.assert_allclose(deformed(images, STRONG), expected, atol=1e-5)
+    np.testing.assert_allclose(deformed(images, STRONG), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("side", [2, 27, 28])
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_quarter_turn(side: int, turns: int) -> None:
-    images = noise(3, side)
-    expected = np.rot90(images.reshape(3, side, side), turns, axes=(1, 2)).reshape(3, -1)
-    np.testing.assert_allclose(mapped(images, angle=turns * np.pi / 2), expected, atol=2e-5)
-
-
-@settings(deadline=None)
-@given(x=st.integers(-40, 40), y=st.integers(-40, 40))
-def test_a_shift_by_whole_pixels_moves_them_and_fills_with_zeros(x: int, y: int) -> None:
-    images = noise(2, SIDE)
-    frame = np.pad(images.reshape(2, SIDE, SIDE), [(0, 0), (40, 40), (40, 40)])
-    expected = frame[:, 40 + y : 40 + y + SIDE, 40 + x : 40 + x + SIDE].reshape(2, -1)
-    assert (mapped(images, x=x, y=y) == expected).all()
+@given(x=st.integers(-40, 40), y=st.integers(-40, 40), side=st.integers(1, 30))
+def test_a_shift_by_whole_pixels_moves_them_and_fills_with_zeros(x: int, y: int, side: int) -> None:
+    images = noise(2, side)
+    frame = np.pad(images.reshape(2, side, side), [(0, 0), (40, 40), (40, 40)])
+    expected = frame[:, 40 + y : 40 + y + side, 40 + x : 40 + x + side].reshape(2, -1)
+    np.testing.assert_array_equal(mapped(images, x=x, y=y), expected)
 
 
 def test_half_a_pixel_is_the_mean_of_two() -> None:
@@ -128,12 +102,6 @@ def test_half_a_pixel_is_the_mean_of_two() -> None:
     shifted = mapped(images.reshape(2, -1), x=0.5).reshape(2, SIDE, SIDE)
     np.testing.assert_allclose(shifted[:, :, :-1], (images[:, :, 1:] + images[:, :, :-1]) / 2)
     np.testing.assert_allclose(shifted[:, :, -1], images[:, :, -1] / 2)
-
-
-def spot(x: Floats, y: Floats) -> Floats:
-    """Return a smooth function of the plane that every rotation, scale and shear changes."""
-    values: Floats = np.exp(-(x**2 + 3 * y**2) / 50)
-    return values
 
 
 @pytest.mark.parametrize(
@@ -148,33 +116,10 @@ def spot(x: Floats, y: Floats) -> Floats:
     ],
 )
 def test_a_known_map_of_a_known_image(known: dict[str, float], matrix: list[list[float]]) -> None:
-    x, y, one = affine_basis(SIDE)
-    image = spot(x, y)[None]
-    expected = spot(*(matrix @ np.stack([x, y, one])))
-    np.testing.assert_allclose(mapped(image, **known)[0], expected, atol=0.02)
-
-
-@pytest.mark.parametrize(
-    ("limits", "tolerance"),
-    [
-        ({"rotation": 180}, 0.01),
-        ({"shear": 0.25}, 0.01),
-        ({"shift": 2.5}, 0.001),
-        ({"elastic": 0.5}, 0.25),
-        ({"rotation": 15, "shear": 0.25, "shift": 1.5}, 0.01),
-    ],
-)
-def test_mass_is_kept(limits: dict[str, float], tolerance: float) -> None:
-    images = blobs(200, deviation=1.5)
-    np.testing.assert_allclose(
-        deformed(images, limits).sum(axis=1), images.sum(axis=1), rtol=tolerance
-    )
-
-
-def test_scaling_divides_the_mass_by_the_area() -> None:
-    images = blobs(20, deviation=1.5)
-    scaled = mapped(images, width=1.2, height=0.9)
-    np.testing.assert_allclose(scaled.sum(axis=1) * 1.2 * 0.9, images.sum(axis=1), rtol=0.03)
+    basis = affine_basis(SIDE)
+    # a smooth function of the plane that every rotation, scale and shear changes
+    image, expected = (np.exp(-(x**2 + 3 * y**2) / 50) for x, y in (basis[:2], matrix @ basis))
+    np.testing.assert_allclose(mapped(image[None], **known)[0], expected, atol=0.02)
 
 
 def test_affine_parameters_fill_their_limits() -> None:
@@ -211,15 +156,3 @@ def test_the_elastic_field_is_smooth_and_has_its_deviation_everywhere() -> None:
         assert correlation == pytest.approx(np.exp(-(k**2) / 64), abs=0.03)
     assert abs((field[:, 0] * field[:, 1]).mean()) < 0.02
     np.testing.assert_allclose((elastic_basis(SIDE) ** 2).sum(axis=0), 1, rtol=1e-6)
-
-
-def test_each_call_draws_new_numbers() -> None:
-    images, deformation = noise(40, SIDE), Deformation(SIDE**2, **STRONG)
-    generator = np.random.default_rng(0)
-    assert (deformation(images, generator) != deformation(images, generator)).any()
-    assert (deformed(images, STRONG, 1) != deformed(images, STRONG)).any()
-
-
-def test_images_must_be_square() -> None:
-    with pytest.raises(ValueError, match="images: must be square, have 783 pixels"):
-        Deformation(783)

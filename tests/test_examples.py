@@ -8,9 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from examples import plain
-from network import Network, SoftmaxCrossEntropy, one_hot
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -55,15 +52,3 @@ def test_the_plain_file_trains_on_the_processed_arrays(tmp_path: Path) -> None:
     assert losses[-1] < losses[0]
     assert re.search(r"^test accuracy [\d.]+%$", output, re.MULTILINE)
     assert (tmp_path / "plain.png").exists()
-
-
-def test_the_plain_gradients_are_those_of_the_library() -> None:
-    generator = np.random.default_rng(0)
-    network = Network([784, 64, 32, 10], dtype=np.float64)
-    network.initialize(generator)
-    arrays = list(network.state_dict().values())
-    x, y = generator.random((7, 784)), one_hot(generator.integers(10, size=7), 10)
-    network.backward(SoftmaxCrossEntropy().gradient(network.forward(x), y))
-    found = plain.gradients(list(zip(arrays[::2], arrays[1::2], strict=True)), x, y)
-    for ours, theirs in zip(network.gradients().values(), sum(found, ()), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)

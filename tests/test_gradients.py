@@ -1,19 +1,22 @@
-"""Every backward pass against central differences, in float64."""
+"""Every backward pass against central differences, in float64, and dropout's masks."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from network.arrays import Floats
-from network.layers import Dense, Dropout, ReLU
+from network.layers import Dense, Dropout, Layer, ReLU
 from network.loss import SoftmaxCrossEntropy
 from network.model import Network
 from network.optimizer import SGD, Momentum
 from network.samples import one_hot
-from tests.reference import penalty
 
 STEP = 1e-6
+UNITS = 5
 
 
 def numerical_gradient(function: Callable[[], float], x: Floats) -> Floats:
@@ -34,34 +37,24 @@ def assert_same_gradient(analytical: Floats, numerical: Floats) -> None:
     np.testing.assert_allclose(analytical, numerical, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("rows", [1, 7])
-def test_dense(rows: int) -> None:
-    generator = np.random.default_rng(0)
-    x, upstream = generator.normal(size=(rows, 4)), generator.normal(size=(rows, 3))
-    weights, bias = generator.normal(size=(4, 3)), generator.normal(size=3)
-    layer = Dense(weights, bias, np.full((4, 3), np.nan), np.full(3, np.nan))
+def dense() -> Dense:
+    generator = np.random.default_rng(1)
+    weights, bias = generator.normal(size=(UNITS, UNITS)), generator.normal(size=UNITS)
+    return Dense(weights, bias, np.empty_like(weights), np.empty_like(bias))
 
-    def loss() -> float:
-        return float((layer.forward(x) * upstream).sum())
 
-    loss()
-    x_gradient = layer.backward(upstream)
-    assert_same_gradient(x_gradient, numerical_gradient(loss, x))
-    assert_same_gradient(layer.dW, numerical_gradient(loss, weights))
-    assert_same_gradient(layer.db, numerical_gradient(loss, bias))
+def dropout() -> Dropout:
+    return Dropout(0.4, np.random.default_rng(1))  # the same mask each time
 
 
 @pytest.mark.parametrize("rows", [1, 7])
-def test_relu(rows: int) -> None:
-    generator = np.random.default_rng(0)
-    x, upstream = generator.normal(size=(rows, 5)), generator.normal(size=(rows, 5))
-    layer = ReLU()
-
-    def loss() -> float:
-        return float((layer.forward(x) * upstream).sum())
-
-    loss()
-    assert_same_gradient(layer.backward(upstream), numerical_gradient(loss, x))
+@pytest.mark.parametrize("create", [dense, ReLU, dropout])
+def test_layer(create: Callable[[], Layer], rows: int) -> None:
+    x, upstream = np.random.default_rng(0).normal(size=(2, rows, UNITS))
+    layer = create()
+    layer.forward(x)
+    numerical = numerical_gradient(lambda: float((create().forward(x) * upstream).sum()), x)
+    assert_same_gradient(layer.backward(upstream), numerical)
 
 
 def test_relu_has_no_gradient_at_zero() -> None:
@@ -70,18 +63,27 @@ def test_relu_has_no_gradient_at_zero() -> None:
     np.testing.assert_array_equal(layer.backward(np.ones((1, 4))), [[0, 0, 0, 1]])
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.5])
-def test_dropout(rate: float) -> None:
-    generator = np.random.default_rng(0)
-    x, upstream = generator.normal(size=(6, 5)), generator.normal(size=(6, 5))
+@given(
+    rate=st.floats(0.01, 0.9), rows=st.sampled_from([1, 16, 100, 300]), seed=st.integers(0, 2**32)
+)
+def test_dropout_keeps_the_expectation(rate: float, rows: int, seed: int) -> None:
+    layer = Dropout(rate, np.random.default_rng(seed))
+    y = np.concatenate([layer.forward(np.ones((rows, 8))) for _ in range(4_000 // rows)])
+    np.testing.assert_allclose(y[y > 0], 1 / (1 - rate), rtol=1e-4)
+    deviation = math.sqrt(rate / (1 - rate) / y.size)
+    assert abs(y.mean() - 1) < 6 * deviation
 
-    def dropout() -> Dropout:
-        return Dropout(rate, np.random.default_rng(1))  # the same mask each time
 
-    layer = dropout()
-    layer.forward(x)
-    numerical = numerical_gradient(lambda: float((dropout().forward(x) * upstream).sum()), x)
-    assert_same_gradient(layer.backward(upstream), numerical)
+def test_dropout_masks_are_never_used_twice_and_are_those_of_the_gradient() -> None:
+    layer = Dropout(0.5, np.random.default_rng(0))
+    sizes = [16] * 40 + [300, 0, 7, 16, 16]
+    masks = set()
+    for rows in sizes:
+        mask = layer.forward(np.ones((rows, 64), np.float32))
+        masks.add(mask.tobytes())
+        gradient = np.random.default_rng(rows).normal(size=mask.shape)
+        np.testing.assert_array_equal(layer.backward(gradient), mask * gradient)
+    assert len(masks) == len(sizes)
 
 
 @pytest.mark.parametrize("rows", [1, 7])
@@ -111,11 +113,12 @@ def test_network(hidden: list[int], rate: float, rows: int) -> None:
 
     def objective() -> float:
         built = network()
-        return loss.value(built.forward(x), y) + penalty(built.weights, 0.1)
+        return loss.value(built.forward(x), y) + 0.1 / 2 * float((built.weights**2).sum())
 
     numerical = numerical_gradient(objective, parameters)
     for rule in (SGD, Momentum):
         moved = network()
+        moved.gradient[:] = np.nan  # to be overwritten
         moved.backward(loss.gradient(moved.forward(x), y))
         rule(moved, decay=0.1).step(1)  # the first step of 1 is minus the gradient
         assert_same_gradient(parameters - moved.parameters, numerical)

@@ -1,43 +1,31 @@
-"""Evaluation of predictions, and calibration."""
+"""Scores of predictions, and calibration."""
 
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from network.loss import cross_entropy
-from network.metrics import Bin, Evaluation, calibration_error, confusion_matrix, reliability
-from network.samples import one_hot
+from network.metrics import (
+    Bin,
+    calibration_error,
+    class_scores,
+    confusion_matrix,
+    reliability,
+    score_logits,
+)
 
 
-def test_evaluation_worked_out_by_hand() -> None:
+def test_scores_worked_out_by_hand() -> None:
     labels, predicted = np.array([0, 0, 1, 1, 1, 2], np.uint8), np.array([0, 1, 1, 1, 0, 0])
-    confusion = [[1, 1, 0, 0], [1, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
-    np.testing.assert_array_equal(confusion_matrix(labels, predicted, 4), confusion)
-    evaluation = Evaluation(4)
-    evaluation.add(np.log(1 + np.eye(4)[predicted]), labels)  # p = 2/5 as predicted, else 1/5
-    np.testing.assert_array_equal(evaluation.confusion, confusion)
-    assert (evaluation.samples, evaluation.errors, evaluation.accuracy) == (6, 3, 0.5)
-    assert evaluation.loss == pytest.approx(math.log(5) - math.log(2) / 2)
-    assert evaluation.class_scores() == [(1 / 3, 1 / 2), (2 / 3, 2 / 3), (0, 0), (0, 0)]
-
-
-@given(cuts=st.lists(st.integers(0, 50)), seed=st.integers(0, 2**32))
-def test_an_evaluation_is_the_same_in_any_batches(cuts: list[int], seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    logits, labels = generator.normal(size=(50, 3)), generator.integers(3, size=50)
-    evaluation = Evaluation(3)
-    for batch in np.split(np.arange(50), sorted(cuts)):
-        evaluation.add(logits[batch], labels[batch])
-    predicted = logits.argmax(axis=1)
-    assert evaluation.accuracy == (predicted == labels).mean()
-    assert evaluation.errors == (predicted != labels).sum()
-    assert evaluation.loss == pytest.approx(
-        cross_entropy(logits, one_hot(labels, 3)).mean(), rel=1e-12
+    confusion = confusion_matrix(labels, predicted, 4)
+    np.testing.assert_array_equal(
+        confusion, [[1, 1, 0, 0], [1, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
     )
-    np.testing.assert_array_equal(evaluation.confusion, confusion_matrix(labels, predicted, 3))
+    assert class_scores(confusion) == [(1 / 3, 1 / 2), (2 / 3, 2 / 3), (0, 0), (0, 0)]
+    logits = np.log(1 + np.eye(4)[predicted])  # p = 2/5 as predicted, else 1/5
+    loss, accuracy = score_logits(logits, labels)
+    assert accuracy == 0.5
+    assert loss == pytest.approx(math.log(5) - math.log(2) / 2)
 
 
 def test_labels_of_one_byte_do_not_overflow() -> None:
