@@ -33,6 +33,7 @@ def packages_of_ours() -> set[str]:
     ("package", "allowed"),
     [
         ("network", {"network"}),
+        ("dvc_imports", {"dvc_imports"}),
         ("stages", {"dvc_imports", "network", "stages"}),
         ("tools", {"network", "stages", "tools"}),
     ],
