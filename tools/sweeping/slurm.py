@@ -19,7 +19,7 @@ from dvc.repo import Repo
 from tqdm import tqdm
 
 from tools.sweeping.grid import TARGET, Grid, Run
-from tools.sweeping.programs import call, dvc, git, last_error
+from tools.sweeping.programs import cache_folder, call, git, last_error
 
 FOLDER = Path(".dvc/tmp/slurm")  # a file of runs for each array, and a log for each task
 SCRIPT = Path(__file__).with_name("task.slurm")
@@ -60,7 +60,8 @@ def fetch() -> None:
     """Fetch the experiments on the present commit, without the files in DVC's cache."""
     commit = git("rev-parse", "HEAD").strip()
     pattern = f"refs/exps/{commit[:2]}/{commit[2:]}/*"
-    git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin", f"+{pattern}:{pattern}")
+    refs = f"+{pattern}:{pattern}"
+    git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin", refs)
 
 
 def check() -> None:
@@ -83,18 +84,17 @@ def _identify(run: Run, commit: str) -> str:
 
 
 def _submit(runs: list[Run], jobs: int | None, commit: str) -> dict[Run, Task]:
-    dvc("push", "--quiet")
-    with Repo() as repo:
-        cache: str = repo.cache.local_cache_dir
+    call("dvc", "push", "--quiet")
     repository = git("ls-remote", "--get-url", "origin").strip()
+    arguments = (str(SCRIPT), repository, commit, cache_folder(), TARGET)
     limit = f"%{jobs}" if jobs else ""
     FOLDER.mkdir(parents=True, exist_ok=True)
     tasks: dict[Run, Task] = {}
     for start in range(0, len(runs), LARGEST_ARRAY):
         part = runs[start : start + LARGEST_ARRAY]
         array = call(
-            *("sbatch", "--parsable", f"--array=0-{len(part) - 1}{limit}"),
-            *(f"--output={FOLDER}/%A_%a.out", str(SCRIPT), repository, commit, cache, TARGET),
+            *("sbatch", "--parsable", f"--output={FOLDER}/%A_%a.out"),
+            *(f"--array=0-{len(part) - 1}{limit}", *arguments),
             *(shlex.join(f"--set-param={o}" for o in run.overrides) for run in part),
         )
         number = array.strip().partition(";")[0]
