@@ -76,15 +76,15 @@ class Grid:
     def label(self, setting: Setting) -> str:
         """Return the part of a setting in which it differs from others.
 
-        Several keys are without their sections, if they have different names.
+        Where that is more than one key, they are without their sections.
         """
         if len(self.settings) == 1:
             return textwrap.shorten(" ".join(setting), WIDEST, placeholder=" …") or str(PARAMETERS)
         common = set.intersection(*map(set, self.settings))
         texts = [each for each in setting if each not in common]
-        short = [re.sub(r"^\w+\.", "", text) for text in texts]
-        unique = len({text.partition("=")[0] for text in short}) == len(short)
-        return " ".join(short if len(short) > 1 and unique else texts)
+        if len(texts) > 1:
+            texts = [re.sub(r"^\w+\.", "", text) for text in texts]
+        return " ".join(texts)
 
     def calls(self, runs: Iterable[Run]) -> list[list[str]]:
         """Return the options of the fewest calls of ``dvc exp run --queue`` for some runs."""
