@@ -38,10 +38,12 @@ def execute(
     # a run that was queued before may have had other code
     if old := [name for name in own if name not in running and before[name] != "Success"]:
         call("dvc", "queue", "remove", *old)
-    for overrides in grid.calls(set(missing) - {own[name] for name in running}):
+    begun = {own[name] for name in running}
+    for overrides in grid.calls(run for run in missing if run not in begun):
         _queue(overrides)
-    now = _read_queue()[0].keys() - (before.keys() - set(running))
-    names = {run: row["Experiment"] for run, row in grid.experiments() if row["Experiment"] in now}
+    waited = {*running, *(_read_queue()[0].keys() - before)}
+    rows = grid.experiments()
+    names = {run: row["Experiment"] for run, row in rows if row["Experiment"] in waited}
     states = _wait(names.values(), jobs, bar)
     done = grid.results()
     return {run: _failure(names.get(run), states) for run in missing if run not in done}
