@@ -32,7 +32,12 @@ def execute(
     grid: Grid, missing: Collection[Run], jobs: int | None, bar: "tqdm[NoReturn]"
 ) -> dict[Run, str]:
     """Execute runs, and return the last error of each that has no result then."""
-    earlier = _list_tasks() or set()
+    while (earlier := _list_tasks()) is None:
+        time.sleep(POLL_SECONDS)
+    fetch()  # what tasks that have ended by now have pushed
+    done = grid.results()
+    missing = [run for run in missing if run not in done]
+    bar.update(len(done) - bar.n)
     commit = git("rev-parse", "HEAD").strip()
     texts = {_identify(run, commit): run for run in missing}
     tasks = {
