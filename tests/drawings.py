@@ -166,11 +166,3 @@ def ink_along(curves: list[Floats], pen: float, size: Floats, random: Random) ->
         x, y = places[-1]
         draw.ellipse((x - r, y - r, x + r, y + r), fill=255)
     return np.asarray(canvas.reduce(fine), float) / 255
-
-
-def enlarge(image: NDArray[np.float32], random: Random) -> Floats:
-    """Return an image (28, 28) of a digit as ink, larger and on a canvas of any size."""
-    side = int(random.uniform(90, 380))
-    large = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
-    margins = (random.uniform(0, 0.5, (2, 2)) * side).astype(int)
-    return np.pad(large.astype(float).clip(0, 1), margins.tolist())

@@ -75,22 +75,13 @@ def test_a_photograph_is_turned_as_it_was_held(tmp_path: Path) -> None:
     np.testing.assert_allclose(pixels[..., 0], np.rot90(half, -1) / 255, atol=0.1)
 
 
-def bomb() -> bytes:
-    return encoded(Image.new("1", (20_000, 20_000)))
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a picture, must be one of PNG, JPEG, WebP, BMP, GIF, TIFF"),
-        (b"text", "not a picture, must be one of PNG"),
+        (b"text", "not a picture, must be one of PNG, JPEG, WebP, BMP, GIF, TIFF"),
         (encoded()[:60], "image file is truncated"),
-        (encoded()[:20], "Truncated File Read"),
-        (encoded().replace(b"IDAT", b"IDAX"), ""),
-        (bomb(), "Image size (400000000 pixels) exceeds limit"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture, must be one of PNG"),
+        (encoded(Image.new("1", (20_000, 20_000))), "Image size (400000000 pixels) exceeds limit"),
         (encoded(form="PDF"), "not a picture, must be one of PNG"),
-        (encoded(form="ICO"), "not a picture, must be one of PNG"),
     ],
     ids=lambda value: value if isinstance(value, str) else "content",  # that of a PDF has a date
 )
@@ -123,8 +114,3 @@ def test_a_pipe_or_device_is_refused_at_once(tmp_path: Path) -> None:
     for path in tmp_path, tmp_path / "pipe", Path("/dev/zero"):
         with pytest.raises(StageError, match=r"^must be a picture, is no file$"):
             pictures.read(path)
-
-
-def test_a_missing_picture_is_refused() -> None:
-    with pytest.raises(StageError, match=r"^No such file or directory$"):
-        pictures.read(Path("absent.png"))

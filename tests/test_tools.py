@@ -1,4 +1,4 @@
-"""The tools beside the pipeline: recipes, and the schema of params.yaml."""
+"""The tools beside the pipeline: recipes, the schema of params.yaml, a sweep's labels."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ import yaml
 
 from tests.support import ROOT, Clone
 from tools import recipe, schema
+from tools.sweeping.grid import Grid
 
 PARAMETERS = (ROOT / "params.yaml").read_text("utf-8")
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -71,3 +72,19 @@ def test_a_recipe_is_applied_in_one_command(clone: Clone) -> None:
     for section, keys in yaml.safe_load((ROOT / "recipes/fast.yaml").read_text("utf-8")).items():
         assert {key: content[section][key] for key in keys} == keys
     assert "# images per step" in (clone.root / "params.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ([], "params.yaml"),
+        (["train.epochs=1", "model.hidden=[8,4]"], "train.epochs=1 model.hidden=[8,4]"),
+        (["train.epochs=1,2", "model.hidden=[8,4]"], "train.epochs=1"),
+        (["train.epochs=1,2", "model.hidden=[8,4],[9,4]"], "epochs=1 hidden=[8,4]"),
+    ],
+)
+def test_a_setting_of_a_sweep_is_named_by_what_differs(options: list[str], first: str) -> None:
+    grid = Grid(options, seeds=1)
+    labels = [grid.label(setting) for setting in grid.settings]
+    assert labels[0] == first
+    assert len({*labels}) == len(labels)

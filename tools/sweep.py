@@ -72,7 +72,7 @@ def parse_options() -> argparse.Namespace:
 
 def prepare_data() -> None:
     """Make the data that the runs share, and record the present code of each stage."""
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--quiet", DATA]
+    command = ["dvc", "--wait-for-lock", "repro", "--quiet", DATA]
     if code := subprocess.run(command, stdout=sys.stderr, check=False).returncode:
         sys.exit(code)  # DVC and the stage have said why
 
@@ -99,27 +99,18 @@ def execute(grid: Grid, options: argparse.Namespace) -> dict[Run, str]:
 
 
 def show(
-    grid: Grid,
-    done: Mapping[Run, Mapping[str, float]],
-    names: Sequence[str],
-    markdown: bool,
+    grid: Grid, done: Mapping[Run, Mapping[str, float]], names: Sequence[str], markdown: bool
 ) -> None:
     """Print the table, and draw it; settings are compared by the first name."""
-    results: dict[str, dict[int, Mapping[str, float]]] = {}
+    first, *others = names
+    results: dict[str, dict[str, dict[int, float]]] = {name: {} for name in names}
     for (setting, seed), metrics in done.items():
-        results.setdefault(grid.label(setting), {})[seed] = metrics
-    rows = compare(
-        {
-            label: {seed: metrics[names[0]] for seed, metrics in runs.items()}
-            for label, runs in results.items()
-        }
-    )
-    others = {
-        name: [[metrics[name] for metrics in results[row.setting].values()] for row in rows]
-        for name in names[1:]
-    }
-    write_table(names[0], rows, others, markdown)
-    draw(names[0], rows)
+        for name in names:
+            results[name].setdefault(grid.label(setting), {})[seed] = metrics[name]
+    rows = compare(results[first])
+    values = {name: [[*results[name][row.setting].values()] for row in rows] for name in others}
+    write_table(first, rows, values, markdown)
+    draw(first, rows)
 
 
 if __name__ == "__main__":

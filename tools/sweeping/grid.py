@@ -1,9 +1,10 @@
 """The runs of a grid of parameters, and the experiments of DVC that are their results."""
 
 import hashlib
+import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,11 +61,8 @@ class Grid:
 
     def __init__(self, options: list[str], seeds: int) -> None:
         self._options = options
-        self._pipeline = read_pipeline()
-        self._varied = [option.partition("=")[0] for option in (*options, SEED)]
-        settings = _read(options)
-        for key in self._varied:
-            self._check_use(key)
+        settings = _combine(options)
+        _check_use([*(option.partition("=")[0] for option in options), SEED])
         self._keys = [*_apply(settings[0])]
         self._runs: dict[tuple[float | str, ...], Run] = {}  # by the values of the keys
         for setting in settings:
@@ -76,11 +74,17 @@ class Grid:
         self.settings = [*dict.fromkeys(run.setting for run in self.runs)]
 
     def label(self, setting: Setting) -> str:
-        """Return the part of a setting in which it differs from others."""
+        """Return the part of a setting in which it differs from others.
+
+        Where that is more than one key, they are without their sections.
+        """
         if len(self.settings) == 1:
             return textwrap.shorten(" ".join(setting), WIDEST, placeholder=" …") or str(PARAMETERS)
         common = set.intersection(*map(set, self.settings))
-        return " ".join(each for each in setting if each not in common)
+        texts = [each for each in setting if each not in common]
+        if len(texts) > 1:
+            texts = [re.sub(r"^\w+\.", "", text) for text in texts]
+        return " ".join(texts)
 
     def calls(self, runs: Iterable[Run]) -> list[list[str]]:
         """Return the options of the fewest calls of ``dvc exp run --queue`` for some runs."""
@@ -91,50 +95,24 @@ class Grid:
             return [[*self._options, f"{SEED}={','.join(seeds[self.settings[0]])}"]]
         return [[*setting, f"{SEED}={','.join(few)}"] for setting, few in seeds.items()]
 
-    def names(self) -> Iterator[tuple[Run, str]]:
-        """Yield the experiments on the present commit, in any state, as runs and names."""
-        for run, row in self._rows():
-            yield run, row["Experiment"]
-
-    def results(self) -> dict[Run, dict[str, float]]:
-        """Return the metrics of the runs that have ended with the present code and data."""
-        inputs = self._inputs()
-        return {
-            run: {name: row[name] for name in METRICS}
-            for run, row in self._rows()
-            if row["State"] in (None, "Success") and _records(row["rev"], inputs)
-        }
-
-    def _rows(self) -> Iterator[tuple[Run, dict[str, Any]]]:
+    def experiments(self) -> Iterator[tuple[Run, dict[str, Any]]]:
+        """Yield the experiments on the present commit, in any state, as DVC's rows."""
         for row in dvc.api.exp_show():
             run = self._runs.get(tuple(row.get(key) for key in self._keys))
             if run and row["Experiment"]:  # neither the workspace nor a commit
                 yield run, row
 
-    def _check_use(self, key: str) -> None:
-        users = [name for name in STAGES if _uses(self._pipeline[name], key)]
-        if not users:
-            sys.exit(f"error: --set-param {key}: no stage up to {TARGET} depends on it")
-        if frozen := [name for name in users if self._pipeline[name].get("frozen")]:
-            sys.exit(f"error: dvc.yaml: {frozen[0]} is frozen: dvc unfreeze {frozen[0]}")
-
-    def _inputs(self) -> dict[str, str]:
-        """Return the MD5 of each input of a run, unless a key of the grid changes it."""
-        lock = Path("dvc.lock").read_text(encoding="utf-8")
-        recorded = dict(_files(yaml.safe_load(lock)["stages"]))
-        changed: list[str] = []
-        read: set[str] = set()
-        for name in STAGES:
-            stage = self._pipeline[name]
-            others = {path for path in stage["deps"] if path.startswith(tuple(changed))}
-            read |= {*stage["deps"]} - others
-            if others or any(_uses(stage, key) for key in self._varied):
-                changed += stage["outs"]
-        # those of folders are in dvc.lock, because the data was made a moment ago
-        return {path: recorded[path] if Path(path).is_dir() else _md5(path) for path in read}
+    def results(self) -> dict[Run, dict[str, float]]:
+        """Return the metrics of the runs that have ended with the present code."""
+        code = {(path, _md5(path)) for path in (f"data/code/{stage}.json" for stage in STAGES)}
+        return {
+            run: {name: row[name] for name in METRICS}
+            for run, row in self.experiments()
+            if row["State"] in (None, "Success") and _is_complete(row["rev"], code)
+        }
 
 
-def _read(options: Iterable[str]) -> list[Setting]:
+def _combine(options: list[str]) -> list[Setting]:
     """Return the combinations of the values of all options."""
     for option in options:
         key = option.partition("=")[0]
@@ -142,12 +120,26 @@ def _read(options: Iterable[str]) -> list[Setting]:
             sys.exit(f"error: --set-param {option}: must be in {PARAMETERS}")
         if key == SEED:
             sys.exit(f"error: --set-param {option}: --seeds sets it")
-        try:
-            get_hydra_sweeps(to_path_overrides([option]))
-        except (DvcException, HydraException) as error:
-            sys.exit(f"error: --set-param {option}: {str(error).splitlines()[0]}")
-    sweeps = get_hydra_sweeps(to_path_overrides(options))
+    try:
+        sweeps = get_hydra_sweeps(to_path_overrides(options))
+    except (DvcException, HydraException) as error:
+        sys.exit(f"error: --set-param {' '.join(options)}: {str(error).splitlines()[0]}")
     return [*dict.fromkeys(tuple(sweep.get(str(PARAMETERS), ())) for sweep in sweeps)]
+
+
+def _check_use(keys: Iterable[str]) -> None:
+    """Exit if a key changes no run, or the stage that uses it is frozen."""
+    pipeline = read_pipeline()
+    for key in keys:
+        users = [
+            name
+            for name in STAGES
+            if any(f"{key}.".startswith(f"{used}.") for used in pipeline[name].get("params", []))
+        ]
+        if not users:
+            sys.exit(f"error: --set-param {key}: no stage up to {TARGET} depends on it")
+        if frozen := [name for name in users if pipeline[name].get("frozen")]:
+            sys.exit(f"error: dvc.yaml: {frozen[0]} is frozen: dvc unfreeze {frozen[0]}")
 
 
 def _apply(setting: Setting) -> dict[str, float | str]:
@@ -175,29 +167,20 @@ def _cell(value: object) -> float | str:
         return str(value)
 
 
-def _uses(stage: Mapping[str, Any], key: str) -> bool:
-    return any(key == used or key.startswith(f"{used}.") for used in stage.get("params", []))
+def _md5(path: str) -> str:
+    return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
 
 
-def _records(revision: str, inputs: Mapping[str, str]) -> bool:
-    """Return whether an experiment has read these files, and each stage what another has written.
+def _is_complete(revision: str, code: set[tuple[str, str]]) -> bool:
+    """Return whether an experiment has run that code, and each stage with what another wrote.
 
     The second fails where an experiment has run ``train`` alone: its test scores are older ones.
     """
     lock = yaml.safe_load(git("show", f"{revision}:./dvc.lock"))["stages"]
-    files = _files(lock)
-    return inputs.items() <= files and len(files) == len({path for path, _ in files})
-
-
-def _files(lock: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Return path and MD5 of the dependencies and outputs in a lock file."""
-    return {
+    files = {
         (file["path"], file["md5"])
         for stage in STAGES
         for kind in ("deps", "outs")
         for file in lock.get(stage, {}).get(kind, [])
     }
-
-
-def _md5(path: str) -> str:
-    return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
+    return code <= files and len(files) == len(dict(files))

@@ -7,18 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 from dvc.cli import main
 from tqdm import tqdm
 
 from tools.sweeping.grid import TARGET, Grid, Run
-from tools.sweeping.programs import dvc, last_error
+from tools.sweeping.programs import call, last_error
 
 POLL_SECONDS = 2.0
-SILENT_POLLS = 5  # without an answer from any worker, until all count as dead
 INTERRUPTED = 252  # DVC's exit code
-ATTEMPTS = 3  # to read the queue
+ATTEMPTS = 5  # to read the queue, and to reach any worker until all count as dead
 UNFINISHED = ("Queued", "Running")
 
 
@@ -26,29 +26,24 @@ def execute(
     grid: Grid, missing: Collection[Run], jobs: int, bar: "tqdm[NoReturn]"
 ) -> dict[Run, str]:
     """Execute runs, and return the last error of each that has no result then."""
-    before, _ = _status()
-    own = {name: run for run, name in grid.names() if name in before}
+    before = _read_queue()[0]
+    own = {row["Experiment"]: run for run, row in grid.experiments()}
     if others := [name for name in before if before[name] in UNFINISHED and name not in own]:
         sys.exit(
             f"error: DVC's queue has runs of something else: {', '.join(others)}: "
             "let them end (dvc queue start), or dvc queue kill and dvc queue remove them"
         )
-    running = {name for name in own if before[name] == "Running"}
-    if running and not any(_status()[1] for _ in range(SILENT_POLLS)):
-        dvc("queue", "kill", *running)
-        running = set()
+    own = {name: run for name, run in own.items() if name in before}
+    running = _end_lost([name for name in own if before[name] == "Running"])
     # a run that was queued before may have had other code
     if old := [name for name in own if name not in running and before[name] != "Success"]:
-        dvc("queue", "remove", *old)
+        call("dvc", "queue", "remove", *old)
     begun = {own[name] for name in running}
     for overrides in grid.calls(run for run in missing if run not in begun):
         _queue(overrides)
-    now, _ = _status()
-    names = {
-        run: name
-        for run, name in grid.names()
-        if name in running or (name in now and name not in before)
-    }
+    waited = {*running, *(_read_queue()[0].keys() - before)}
+    rows = grid.experiments()
+    names = {run: row["Experiment"] for run, row in rows if row["Experiment"] in waited}
     states = _wait(names.values(), jobs, bar)
     done = grid.results()
     return {run: _failure(names.get(run), states) for run in missing if run not in done}
@@ -57,31 +52,13 @@ def execute(
 def _queue(overrides: list[str]) -> None:
     """Queue runs.
 
-    DVC changes the workspace for a moment while it queues a run. It is in a session of its own, so
-    that Ctrl-C does not end it in that moment.
+    DVC changes the workspace for a moment while it queues a run. Ctrl-C does not end it in that
+    moment, but this process after it, which waits for its thread.
     """
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "dvc", "--wait-for-lock", "exp", "run", "--queue"),
-            *(f"--set-param={override}" for override in overrides),
-            TARGET,
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    )
-    interrupt, errors = None, None
-    while errors is None:
-        try:
-            _, errors = process.communicate()
-        except KeyboardInterrupt as error:
-            interrupt = error
-    if interrupt:
-        raise interrupt
-    if process.returncode:
-        sys.exit(f"error: dvc exp run --queue: {' '.join(errors.split())}")
+    words = ("dvc", "--wait-for-lock", "exp", "run", "--queue", TARGET)
+    with ThreadPoolExecutor() as pool:
+        options = (f"--set-param={override}" for override in overrides)
+        pool.submit(call, *words, *options, apart=True).result()
 
 
 def _wait(names: Collection[str], jobs: int, bar: "tqdm[NoReturn]") -> dict[str, str]:
@@ -90,16 +67,15 @@ def _wait(names: Collection[str], jobs: int, bar: "tqdm[NoReturn]") -> dict[str,
         _start(jobs)
     ended = silent = 0
     while True:
-        states, workers = _status()
+        states, workers = _read_queue()
         left = [name for name in names if states.get(name) in UNFINISHED]
         bar.update(len(names) - len(left) - ended)
         ended = len(names) - len(left)
         if not left:
             return states
         silent = 0 if workers else silent + 1
-        if silent > SILENT_POLLS:
-            if lost := [name for name in left if states[name] == "Running"]:
-                dvc("queue", "kill", *lost)
+        if silent > ATTEMPTS:
+            _end_lost([name for name in left if states[name] == "Running"])
             _start(jobs)
             silent = 0
         time.sleep(POLL_SECONDS)
@@ -107,12 +83,20 @@ def _wait(names: Collection[str], jobs: int, bar: "tqdm[NoReturn]") -> dict[str,
 
 def _start(jobs: int) -> None:
     """Start workers, without a pipe, because they would keep it open."""
-    command = [sys.executable, "-m", "dvc", "queue", "start", "--quiet", "--jobs", str(jobs)]
+    command = ["dvc", "queue", "start", "--quiet", f"--jobs={jobs}"]
     if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
         sys.exit(1)  # DVC has written the error
 
 
-def _status() -> tuple[dict[str, str], int]:
+def _end_lost(running: list[str]) -> list[str]:
+    """Return the runs if a worker is alive; else let DVC's queue know that they have ended."""
+    if running and not any(_read_queue()[1] for _ in range(ATTEMPTS)):
+        call("dvc", "queue", "kill", *running)
+        return []
+    return running
+
+
+def _read_queue() -> tuple[dict[str, str], int]:
     """Return the state of each run in DVC's queue by its name, and the number of workers."""
     for _ in range(ATTEMPTS):
         text = io.StringIO()
@@ -121,18 +105,17 @@ def _status() -> tuple[dict[str, str], int]:
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if not code:
-            break
+            rows = re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE)
+            workers = re.findall(r"(\d+) (?:active|idle)", text.getvalue())
+            return dict(rows), sum(map(int, workers))
         time.sleep(POLL_SECONDS)  # DVC fails if it reads a file that a worker is writing
-    else:
-        sys.exit(1)  # DVC has written the error
-    rows = re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE)
-    return dict(rows), sum(map(int, re.findall(r"(\d+) (?:active|idle)", text.getvalue())))
+    sys.exit(1)  # DVC has written the error
 
 
 def _failure(name: str | None, states: dict[str, str]) -> str:
     if name is None or states.get(name) != "Failed":
-        return "ended without a result of the present code and data"
-    command = [sys.executable, "-m", "dvc", "queue", "logs", name, "--encoding", "utf-8"]
+        return "ended without a result of the present code"
+    command = ["dvc", "queue", "logs", name, "--encoding", "utf-8"]
     logs = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="replace", check=False
     )

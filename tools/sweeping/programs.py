@@ -12,28 +12,25 @@ import yaml
 from dvc.repo import Repo
 
 
-def call(*command: str) -> str:
-    """Run a program and return its output; if it fails, exit with its errors."""
+def call(*command: str, apart: bool = False) -> str:
+    """Run a program and return its output; if it fails, exit with its errors.
+
+    Ctrl-C does not reach a program that is apart.
+    """
+    texts: Any = {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
-        )
+        done = subprocess.run(command, check=False, start_new_session=apart, **texts)
     except FileNotFoundError:
         sys.exit(f"error: {command[0]}: not found")
     if done.returncode:
         words = textwrap.shorten(shlex.join(command), 80, placeholder=" …")
         sys.exit(f"error: {words}: {' '.join(done.stderr.split())}")
-    return done.stdout
+    return str(done.stdout)
 
 
 def git(*arguments: str) -> str:
     """Run Git as ``call`` does."""
     return call("git", "-c", "core.quotePath=off", *arguments)
-
-
-def dvc(*arguments: str) -> str:
-    """Run DVC as ``call`` does."""
-    return call(sys.executable, "-m", "dvc", *arguments)
 
 
 def last_error(log: str) -> str:
@@ -57,30 +54,23 @@ def check_project() -> None:
         sys.exit(f"error: {path}: has merge conflicts: resolve them, then git add {path}")
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
         sys.exit("error: DVC keeps no experiments in a shallow clone: git fetch --unshallow")
-    with Repo() as repo:
-        cache: str = repo.cache.local_cache_dir
-    if not cache.isascii():
+    if not cache_folder().isascii():
         sys.exit(
-            f"error: {cache}: DVC's queue needs a cache folder with an ASCII path: "
+            f"error: {cache_folder()}: DVC's queue needs a cache folder with an ASCII path: "
             "dvc cache dir --local FOLDER"
         )
-    for path in git("ls-files", "--others", "--exclude-standard", "--", *_sources()).splitlines():
+    sources = read_pipeline()["code"]["deps"]
+    for path in git("ls-files", "--others", "--exclude-standard", "--", *sources).splitlines():
         sys.exit(f"error: {path}: Git does not track it, so no run has it: git add {path}")
 
 
+def cache_folder() -> str:
+    """Return the absolute path of DVC's cache."""
+    with Repo() as repo:
+        return str(repo.cache.local_cache_dir)
+
+
 def read_pipeline() -> dict[str, Any]:
-    """Return the stages in dvc.yaml, with the paths of all outputs as ``outs``."""
+    """Return the stages in dvc.yaml by their names."""
     stages: dict[str, Any] = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    for stage in stages.values():
-        stage.setdefault("deps", [])
-        outs = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
-        stage["outs"] = [out if isinstance(out, str) else next(iter(out)) for out in outs]
     return stages
-
-
-def _sources() -> list[str]:
-    """Return the files and folders that a stage depends on and no stage writes."""
-    stages = read_pipeline().values()
-    outs = [Path(out) for stage in stages for out in stage["outs"]]
-    read = {path for stage in stages for path in stage["deps"]}
-    return sorted(path for path in read if not any(map(Path(path).is_relative_to, outs)))

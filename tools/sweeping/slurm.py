@@ -19,7 +19,7 @@ from dvc.repo import Repo
 from tqdm import tqdm
 
 from tools.sweeping.grid import TARGET, Grid, Run
-from tools.sweeping.programs import call, dvc, git, last_error
+from tools.sweeping.programs import cache_folder, call, git, last_error
 
 FOLDER = Path(".dvc/tmp/slurm")  # a file of runs for each array, and a log for each task
 SCRIPT = Path(__file__).with_name("task.slurm")
@@ -32,7 +32,12 @@ def execute(
     grid: Grid, missing: Collection[Run], jobs: int | None, bar: "tqdm[NoReturn]"
 ) -> dict[Run, str]:
     """Execute runs, and return the last error of each that has no result then."""
-    earlier = _list_tasks() or set()
+    while (earlier := _list_tasks()) is None:
+        time.sleep(POLL_SECONDS)
+    fetch()  # what tasks that have ended by now have pushed
+    done = grid.results()
+    missing = [run for run in missing if run not in done]
+    bar.update(len(done) - bar.n)
     commit = git("rev-parse", "HEAD").strip()
     texts = {_identify(run, commit): run for run in missing}
     tasks = {
@@ -60,7 +65,8 @@ def fetch() -> None:
     """Fetch the experiments on the present commit, without the files in DVC's cache."""
     commit = git("rev-parse", "HEAD").strip()
     pattern = f"refs/exps/{commit[:2]}/{commit[2:]}/*"
-    git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin", f"+{pattern}:{pattern}")
+    refs = f"+{pattern}:{pattern}"
+    git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin", refs)
 
 
 def check() -> None:
@@ -83,18 +89,17 @@ def _identify(run: Run, commit: str) -> str:
 
 
 def _submit(runs: list[Run], jobs: int | None, commit: str) -> dict[Run, Task]:
-    dvc("push", "--quiet")
-    with Repo() as repo:
-        cache: str = repo.cache.local_cache_dir
+    call("dvc", "push", "--quiet")
     repository = git("ls-remote", "--get-url", "origin").strip()
+    arguments = (str(SCRIPT), repository, commit, cache_folder(), TARGET)
     limit = f"%{jobs}" if jobs else ""
     FOLDER.mkdir(parents=True, exist_ok=True)
     tasks: dict[Run, Task] = {}
     for start in range(0, len(runs), LARGEST_ARRAY):
         part = runs[start : start + LARGEST_ARRAY]
         array = call(
-            *("sbatch", "--parsable", f"--array=0-{len(part) - 1}{limit}"),
-            *(f"--output={FOLDER}/%A_%a.out", str(SCRIPT), repository, commit, cache, TARGET),
+            *("sbatch", "--parsable", f"--output={FOLDER}/%A_%a.out"),
+            *(f"--array=0-{len(part) - 1}{limit}", *arguments),
             *(shlex.join(f"--set-param={o}" for o in run.overrides) for run in part),
         )
         number = array.strip().partition(";")[0]
