@@ -151,10 +151,10 @@ def _compare(config: Config, record: dict[str, Any], modules: Iterable[tuple[str
                 f' modules = ["{name}"] in [tool.dvc-imports] of pyproject.toml'
             )
         if _current(path) != recorded[relative]:
-            raise CodeError(f"{relative}: changed while the pipeline ran; run it again")
+            raise CodeError(f"{relative}: changed since it was recorded; run `dvc repro`")
     for relative, expected in record["files"].items():
         if _current(config.root / relative) != expected:
-            raise CodeError(f"{relative}: changed while the pipeline ran; run it again")
+            raise CodeError(f"{relative}: changed since it was recorded; run `dvc repro`")
     for name, expected in record["packages"].items():
         try:
             number = version(name)

@@ -223,7 +223,7 @@ PROOFS = {
     "an edit": (
         "python code/train.py",
         "open(__file__.replace('train', 'app/leaf'), 'a').write('LATE = 1')",
-        "code/app/leaf.py: changed while the pipeline ran",
+        "code/app/leaf.py: changed since it was recorded",
     ),
     "a module outside": (
         "python code/train.py",
@@ -329,9 +329,15 @@ def test_a_stage_that_depends_on_its_record(piped: Clone, monkeypatch: pytest.Mo
     assert piped.repro() == ["code", "train"]
     piped.edit("code/train.py", "print", "open('code/app/leaf.py', 'a').write('LATE = 1')\nprint")
     failed = piped.try_dvc("repro")
-    assert "error: code/app/leaf.py: changed while the pipeline ran" in failed.stderr
+    assert "error: code/app/leaf.py: changed since it was recorded" in failed.stderr
     assert not (piped.root / "keys/train.json").exists()
     piped.edit("code/train.py", "open('code/app/leaf.py', 'a').write('LATE = 1')\n", "")
+    assert piped.repro() == ["code", "train"]
+
+    # an edit before a run of the stage alone
+    piped.append("code/app/leaf.py", "\nMORE = 2\n")
+    failed = piped.try_dvc("repro", "--force", "--single-item", "train")
+    assert "leaf.py: changed since it was recorded; run `dvc repro`" in failed.stderr
     assert piped.repro() == ["code", "train"]
 
 

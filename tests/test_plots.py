@@ -11,6 +11,7 @@ from stages.shared.paths import HISTORY, PREDICTIONS, WEIGHTS, labels_path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 
 HISTORY_ROWS = (
@@ -80,12 +81,19 @@ def test_the_worst_mistakes_come_first(drawn: dict[str, Figure]) -> None:
     assert shown == [f"{100 * probability:.1f}" for probability in sorted(wrong)[:-4:-1]]
 
 
+def save_first_layer(weights: NDArray[Any]) -> None:
+    units = weights.shape[1]
+    shapes = {"b1": units, "W2": (units, 10), "b2": 10}
+    others = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    np.savez(WEIGHTS, allow_pickle=False, W1=weights, **others)
+
+
 @pytest.mark.parametrize(("units", "end"), [(1, "unit"), (7, "unit"), (101, "(100 of 101)")])
 def test_weights_of_any_number_of_units_are_drawn(
     units: int, end: str, drawn: dict[str, Figure]
 ) -> None:
     weights = np.arange(1, 784 * units + 1, dtype=np.float32).reshape(784, units)
-    np.savez(WEIGHTS, allow_pickle=False, W1=weights, b1=np.zeros(units, np.float32))
+    save_first_layer(weights)
     plot_training.main()
     axes = drawn["weights.png"].axes[0]
     assert axes.get_title().endswith(end)
@@ -109,7 +117,7 @@ def test_every_pixel_stays(caplog: pytest.LogCaptureFixture) -> None:
     shares[np.arange(200), labels] += (np.arange(200, dtype=np.float32) % 3) / 4
     np.savez(PREDICTIONS, allow_pickle=False, probabilities=shares, labels=labels)
     weights = (np.arange(784 * 12, dtype=np.float32) % 41 - 20).reshape(784, 12) / 16
-    np.savez(WEIGHTS, allow_pickle=False, W1=weights, b1=np.zeros(12, np.float32))
+    save_first_layer(weights)
     HISTORY.write_text(HISTORY_ROWS, "utf-8")
     for picture in Path("plots").glob("*.png"):
         picture.unlink()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from stages.shared.datasets import Preparation
+from stages.shared.datasets import SIDE, Preparation
 from stages.shared.errors import StageError
 from stages.shared.paths import DATASET, HISTORY, PREDICTIONS, WEIGHTS, images_path, labels_path
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from network.model import Network
 
+PIXELS = SIDE * SIDE
 UNIX = 3  # as the system that has written an archive, on every system
 
 
@@ -105,13 +106,19 @@ def load_dataset(path: Path = DATASET) -> Dataset:
         return Dataset(content["classes"], content["preparation"])
 
 
-def load_split(split: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Read images (n, 784), memory-mapped, and labels (n,) of a split."""
+def load_images(split: str) -> NDArray[np.float32]:
+    """Read the images (n, 784) of a split, memory-mapped."""
     with reading(images_path(split)):
-        images = np.load(images_path(split), mmap_mode="r")
+        images: NDArray[np.float32] = np.load(images_path(split), mmap_mode="r").view(np.ndarray)
+        if images.shape[1:] != (PIXELS,):
+            raise ValueError(f"must have shape (n, {PIXELS}), has {images.shape}")
+    return images
+
+
+def load_split(split: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Read the images (n, 784) and the labels (n,) of a split."""
     with reading(labels_path(split)):
-        labels = np.load(labels_path(split))
-    return images.view(np.ndarray), labels
+        return load_images(split), np.load(labels_path(split))
 
 
 def load_history() -> list[dict[str, float]]:
@@ -125,8 +132,12 @@ def load_history() -> list[dict[str, float]]:
 
 def load_network() -> Network:
     """Build the network from its weights and biases, whose shapes determine its layers."""
+    expected = PIXELS, len(load_dataset().classes)
     with reading(WEIGHTS), WEIGHTS.open("rb") as file, np.load(file) as arrays:
-        return Network.from_state_dict(arrays)
+        network = Network.from_state_dict(arrays)
+        if (network.sizes[0], network.sizes[-1]) != expected:
+            raise ValueError("must be for {} pixels and {} classes".format(*expected))
+    return network
 
 
 class Predictions(NamedTuple):
@@ -160,9 +171,6 @@ class Predictions(NamedTuple):
 
 def load_predictions() -> Predictions:
     """Read the test images with their labels and predictions."""
-    with reading(images_path("test")):
-        images = np.load(images_path("test"), mmap_mode="r")
-    classes = load_dataset().classes
     with reading(PREDICTIONS), PREDICTIONS.open("rb") as file, np.load(file) as arrays:
         labels, probabilities = arrays["labels"], arrays["probabilities"]
-    return Predictions(images.view(np.ndarray), labels, probabilities, classes)
+    return Predictions(load_images("test"), labels, probabilities, load_dataset().classes)
