@@ -211,6 +211,11 @@ def test_a_state_in_which_runs_would_fail_is_refused(
     assert refusal(clone) == "error: dvc.yaml: train is frozen: dvc unfreeze train"
     clone.dvc("unfreeze", "train")
 
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "XDG_CONFIG_HOME"):
+            patch.setenv(name, str(tmp_path))
+        assert refusal(clone).endswith(": Git user name and email must be configured")
+
     clone.dvc("exp", "run", "--queue", "--name", "other", "--set-param", "train.epochs=1")
     assert refusal(clone).startswith("error: DVC's queue has runs of something else: other: ")
     assert "other" in clone.dvc("queue", "status")

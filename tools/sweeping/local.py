@@ -8,17 +8,20 @@ import sys
 import time
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NoReturn
 
+import psutil
 from dvc.cli import main
 from tqdm import tqdm
 
 from tools.sweeping.grid import TARGET, Grid, Run
-from tools.sweeping.programs import call, last_error
+from tools.sweeping.programs import call, last_error, one_line
 
 POLL_SECONDS = 2.0
 INTERRUPTED = 252  # DVC's exit code
-ATTEMPTS = 5  # to read the queue, and to reach any worker until all count as dead
+ATTEMPTS = 5  # to read the queue, and to find a worker until others are started
+WORKER = "queue-worker"  # the command of DVC that a worker runs
 UNFINISHED = ("Queued", "Running")
 
 
@@ -26,7 +29,7 @@ def execute(
     grid: Grid, missing: Collection[Run], jobs: int, bar: "tqdm[NoReturn]"
 ) -> dict[Run, str]:
     """Execute runs, and return the last error of each that has no result then."""
-    before = _read_queue()[0]
+    before = _read_queue()
     own = {row["Experiment"]: run for run, row in grid.experiments()}
     if others := [name for name in before if before[name] in UNFINISHED and name not in own]:
         sys.exit(
@@ -41,7 +44,7 @@ def execute(
     begun = {own[name] for name in running}
     for overrides in grid.calls(run for run in missing if run not in begun):
         _queue(overrides)
-    waited = {*running, *(_read_queue()[0].keys() - before)}
+    waited = {*running, *(_read_queue().keys() - before)}
     rows = grid.experiments()
     names = {run: row["Experiment"] for run, row in rows if row["Experiment"] in waited}
     states = _wait(names.values(), jobs, bar)
@@ -67,13 +70,13 @@ def _wait(names: Collection[str], jobs: int, bar: "tqdm[NoReturn]") -> dict[str,
         _start(jobs)
     ended = silent = 0
     while True:
-        states, workers = _read_queue()
+        states = _read_queue()
         left = [name for name in names if states.get(name) in UNFINISHED]
         bar.update(len(names) - len(left) - ended)
         ended = len(names) - len(left)
         if not left:
             return states
-        silent = 0 if workers else silent + 1
+        silent = 0 if _has_worker() else silent + 1
         if silent > ATTEMPTS:
             _end_lost([name for name in left if states[name] == "Running"])
             _start(jobs)
@@ -90,14 +93,24 @@ def _start(jobs: int) -> None:
 
 def _end_lost(running: list[str]) -> list[str]:
     """Return the runs if a worker is alive; else let DVC's queue know that they have ended."""
-    if running and not any(_read_queue()[1] for _ in range(ATTEMPTS)):
-        call("dvc", "queue", "kill", *running)
-        return []
-    return running
+    if not running or _has_worker():
+        return running
+    command = ["dvc", "queue", "kill", *running]  # fails if one of them has ended meanwhile
+    subprocess.run(command, capture_output=True, check=False)
+    return []
 
 
-def _read_queue() -> tuple[dict[str, str], int]:
-    """Return the state of each run in DVC's queue by its name, and the number of workers."""
+def _has_worker() -> bool:
+    """Return whether a worker of DVC's queue runs here; on a busy machine, few answer in time."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if WORKER in process.cmdline() and Path(process.cwd()).samefile(Path.cwd()):
+                return True
+    return False
+
+
+def _read_queue() -> dict[str, str]:
+    """Return the state of each run in DVC's queue by its name."""
     for _ in range(ATTEMPTS):
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
@@ -105,9 +118,7 @@ def _read_queue() -> tuple[dict[str, str], int]:
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if not code:
-            rows = re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE)
-            workers = re.findall(r"(\d+) (?:active|idle)", text.getvalue())
-            return dict(rows), sum(map(int, workers))
+            return dict(re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE))
         time.sleep(POLL_SECONDS)  # DVC fails if it reads a file that a worker is writing
     sys.exit(1)  # DVC has written the error
 
@@ -119,4 +130,4 @@ def _failure(name: str | None, states: dict[str, str]) -> str:
     logs = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="replace", check=False
     )
-    return last_error(logs.stdout) or " ".join(logs.stderr.split())
+    return last_error(logs.stdout) or one_line(logs.stderr)

@@ -24,8 +24,14 @@ def call(*command: str, apart: bool = False) -> str:
         sys.exit(f"error: {command[0]}: not found")
     if done.returncode:
         words = textwrap.shorten(shlex.join(command), 80, placeholder=" …")
-        sys.exit(f"error: {words}: {' '.join(done.stderr.split())}")
+        sys.exit(f"error: {words}: {one_line(done.stderr)}")
     return str(done.stdout)
+
+
+def one_line(errors: str) -> str:
+    """Return the errors of Git or DVC as a line, without DVC's own words around them."""
+    errors = errors.partition("\nHaving any troubles?")[0]
+    return " ".join(errors.split()).removeprefix("ERROR: ").removeprefix("unexpected error - ")
 
 
 def git(*arguments: str) -> str:
