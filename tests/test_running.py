@@ -17,44 +17,36 @@ from tests.support import LONGEST_WAIT, PIPELINE, ROOT, TRACING
 
 STAGES = sorted(PIPELINE.keys() - {"code"})
 
-READ_AND_CHANGE = f"""
-import os, shutil, sys
+READ_AND_CHANGE = """
+import os, shutil
 from pathlib import Path
-sys.path.insert(0, {str(ROOT)!r})
-from stages.shared.running import Inputs
+from stages.shared.running import changed_inputs, watch_opened_files
+from stages.shared.settings import Plot, load
+
 Path("before").open().close()
-inputs = Inputs()
+watch_opened_files()
 outside = Path("../outside").resolve()
-for name in ("kept", Path("folder/removed"), "edited", "code.pyc", outside, "before"):
+for name in ("kept", Path("folder/removed"), "edited", "code.pyc", outside):
     open(name).close()
 Path("written").open("w").close()
 os.close(os.open("both", os.O_RDWR))
-print(*inputs.changed())
+load(Plot)
+print(*changed_inputs())
 Path("folder/removed").unlink()
-for name in ("edited", "code.pyc", outside, "written", "both"):
+for name in ("edited", "code.pyc", outside, "written", "both", "before"):
     Path(name).write_text("edited")
 shutil.copy2("kept", "same")
-print(*(Path(name).name for name in inputs.changed()))
+print(*(path.name for path in changed_inputs()))
 os.replace("same", "kept")
-print(*(Path(name).name for name in inputs.changed()))
-"""
-READ_A_SECTION = f"""
-import sys
-from pathlib import Path
-sys.path.insert(0, {str(ROOT)!r})
-from stages.shared.running import Inputs
-from stages.shared.settings import Plot, load
+print(*(path.name for path in changed_inputs()))
 file = Path("params.yaml")
 text = file.read_text("utf-8")
-inputs = Inputs()
-load(Plot)
 for old, new in (("epochs: 35", "epochs: 36"), ("rows: 3", "rows: 4"), (text, "plot: [")):
     file.write_text(text.replace(old, new), "utf-8")
-    print(*inputs.changed())
+    print(file in changed_inputs())
 """
 WATCH = f"""
-import sys, time
-sys.path.insert(0, {str(ROOT)!r})
+import time
 from stages.shared.running import end_with_dvc
 end_with_dvc()
 print("watching", flush=True)
@@ -121,35 +113,32 @@ def test_help_prints_help_and_an_unknown_option_is_an_error() -> None:
     assert b"unrecognized arguments: --fast" in refused.stderr
 
 
-def output(script: str, folder: Path) -> list[str]:
-    """Run a script in a folder, and return the lines that it prints."""
+def test_an_input_or_a_setting_in_use_that_changes_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    (folder / "folder").mkdir(parents=True)
+    for name in ("kept", "folder/removed", "edited", "code.pyc", "../outside", "before", "both"):
+        (folder / name).touch()
+    shutil.copy(ROOT / "params.yaml", folder)
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", READ_AND_CHANGE],
         cwd=folder,
-        env=os.environ | TRACING,
+        env=os.environ | TRACING | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.stderr == ""
-    return done.stdout.splitlines()
-
-
-def test_an_input_that_changes_is_named(tmp_path: Path) -> None:
-    folder = tmp_path / "project"
-    (folder / "folder").mkdir(parents=True)
-    for name in ("kept", "folder/removed", "edited", "code.pyc", "../outside", "before", "both"):
-        (folder / name).touch()
-    assert output(READ_AND_CHANGE, folder) == ["", "edited removed", "edited removed kept"]
-
-
-def test_settings_that_the_stage_uses_are_compared_alone(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    assert output(READ_A_SECTION, tmp_path) == ["", "params.yaml", "params.yaml"]
+    changed = ["", "edited removed", "edited removed kept", "False", "True", "True"]
+    assert done.stdout.splitlines() == changed
 
 
 def test_a_stage_ends_soon_after_its_parent() -> None:
-    parent = subprocess.Popen([sys.executable, "-c", DVC], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", DVC],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert parent.stdout
     assert parent.stdout.readline() == "watching\n"
     parent.kill()

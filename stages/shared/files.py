@@ -28,25 +28,21 @@ from network.model import Network
 UNIX = 3  # as the system that has written an archive, on every system
 
 
-def partial(path: Path) -> Path:
-    """Return the name that a file has until it is complete."""
-    return path.with_name(f"{path.name}.partial")
-
-
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that is renamed to ``path`` when the block ends without an error."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
     try:
-        with partial(path).open("wb") as file:
+        with partial.open("wb") as file:
             yield file
-        partial(path).replace(path)
+        partial.replace(path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a failed write does not name its file
-        partial(path).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
 
 
@@ -105,13 +101,17 @@ def load_dataset(path: Path = DATASET) -> Dataset:
         return Dataset(content["classes"], content["preparation"])
 
 
-def load_split(split: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Read images (n, 784), memory-mapped, and labels (n,) of a split."""
+def load_images(split: str) -> NDArray[np.float32]:
+    """Read the images (n, 784) of a split, memory-mapped."""
     with reading(images_path(split)):
-        images = np.load(images_path(split), mmap_mode="r")
+        images: NDArray[np.float32] = np.load(images_path(split), mmap_mode="r").view(np.ndarray)
+    return images
+
+
+def load_split(split: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Read the images (n, 784) and the labels (n,) of a split."""
     with reading(labels_path(split)):
-        labels = np.load(labels_path(split))
-    return images.view(np.ndarray), labels
+        return load_images(split), np.load(labels_path(split))
 
 
 def load_history() -> list[dict[str, float]]:
@@ -160,9 +160,6 @@ class Predictions(NamedTuple):
 
 def load_predictions() -> Predictions:
     """Read the test images with their labels and predictions."""
-    with reading(images_path("test")):
-        images = np.load(images_path("test"), mmap_mode="r")
-    classes = load_dataset().classes
     with reading(PREDICTIONS), PREDICTIONS.open("rb") as file, np.load(file) as arrays:
         labels, probabilities = arrays["labels"], arrays["probabilities"]
-    return Predictions(images.view(np.ndarray), labels, probabilities, classes)
+    return Predictions(load_images("test"), labels, probabilities, load_dataset().classes)
