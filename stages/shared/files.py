@@ -19,6 +19,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from stages.shared.datasets import Preparation
 from stages.shared.errors import StageError
 from stages.shared.paths import DATASET, HISTORY, PREDICTIONS, WEIGHTS, images_path, labels_path
+from stages.shared.running import watch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,13 @@ def rounded(scores: Mapping[str, float]) -> dict[str, float]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Name the file in an error that a library raises for its content."""
+    """Watch a file that the stage reads, and name it in an error that a library raises."""
+
+    def version() -> tuple[int, int, int]:  # differs if the same file is saved again
+        status = path.stat()
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+    watch(path, version(), version)
     try:
         yield
     except (ValueError, KeyError, EOFError, BadZipFile) as error:

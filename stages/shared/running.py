@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,6 @@ def run_under_dvc(main: Callable[[], None]) -> None:
         if the code or an input is not the one that DVC will record
     """
     end_with_dvc()
-    watch_opened_files()
     main()
     if changed := changed_inputs():
         raise StageError(
@@ -84,7 +82,7 @@ def _exit_after(process: psutil.Process) -> None:
 
 
 def watch(path: Path, value: object, read: Callable[[], object]) -> None:
-    """Let ``changed_inputs`` compare what the stage has read with what a file now contains.
+    """Compare, at the end of the stage, what it has read with what a file then contains.
 
     Parameters
     ----------
@@ -104,28 +102,3 @@ def _is_other(value: object, read: Callable[[], object]) -> bool:
         return read() != value
     except (OSError, StageError):
         return True
-
-
-def watch_opened_files() -> None:
-    """Watch the files in the current folder that this process opens for reading from now on.
-
-    Python's modules and params.yaml, whose sections are watched one by one, are left out.
-    """
-    folder = Path.cwd()
-
-    def listen(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, _, flags = arguments
-            if isinstance(path, str | Path) and not flags & (os.O_WRONLY | os.O_RDWR):
-                file = Path(path).absolute()
-                if file.is_relative_to(folder) and file.suffix not in (".py", ".pyc", ".yaml"):
-                    version = partial(_version, file)
-                    watch(file.relative_to(folder), version(), version)
-
-    sys.addaudithook(listen)
-
-
-def _version(path: Path) -> tuple[int, int, int]:
-    """Return numbers that distinguish a file from the same file saved again."""
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
