@@ -69,8 +69,13 @@ def test_shipped_settings_are_valid() -> None:
 )
 def test_message(old: str, new: str, message: str) -> None:
     assert old in SHIPPED
-    section = {"train": Train, "model": Model, "augment": Augment, "download": Download}
-    reported = failure(section[re.split(r"\W", message)[0]], SHIPPED.replace(old, new, 1))
+    sections: dict[str, type[Section]] = {
+        "train": Train,
+        "model": Model,
+        "augment": Augment,
+        "download": Download,
+    }
+    reported = failure(sections[re.split(r"\W", message)[0]], SHIPPED.replace(old, new, 1))
     assert reported.startswith(f"params.yaml: {message}")
     assert len(reported) < 120
 
