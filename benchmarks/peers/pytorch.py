@@ -13,11 +13,10 @@ from benchmarks.job import read
 def main() -> None:
     job, weights, report = read(sys.argv[1:])
     torch.manual_seed(0)
-    data = []
-    for split in ("train", "validation"):
-        labels = np.load(job.data / f"{split}_labels.npy").astype(np.int64)
-        images = np.load(job.data / f"{split}_images.npy")
-        data.append((torch.from_numpy(images), torch.from_numpy(labels)))
+    data = [
+        (torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
+        for images, labels in (job.load("train"), job.load("validation"))
+    ]
     images, labels = data[0]
     model = nn.Sequential()
     for (fan_in, fan_out), dropout in zip(
