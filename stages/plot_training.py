@@ -56,6 +56,8 @@ def draw_curves(axes: Axes, history: list[dict[str, float]], score: str) -> None
         if f"{split}_{score}" in history[0]:
             scores = [row[f"{split}_{score}"] for row in history]
             axes.plot(epochs, scores, color=color, label=split, marker=".", clip_on=False)
+    if len(history) == 1:
+        axes.set_xlim(0, 2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.legend()

@@ -96,6 +96,12 @@ def test_weights_of_any_number_of_units_are_drawn(
         np.testing.assert_array_equal(image[:28, 31:59], weights[:, 1].reshape(28, 28))
 
 
+def test_one_epoch_is_drawn_between_whole_numbers(drawn: dict[str, Figure]) -> None:
+    HISTORY.write_text(HISTORY_ROWS.partition("2,0.5")[0], "utf-8")
+    plot_training.main()
+    assert drawn["loss.png"].axes[0].get_xlim() == (0, 2)
+
+
 @pytest.mark.usefixtures("workspace")
 def test_every_pixel_stays(caplog: pytest.LogCaptureFixture) -> None:
     """Draw files that no training has written, so that only the drawing counts."""
