@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from stages.shared import running
+from stages.shared import inputs
 from stages.shared.errors import StageError, errors_as_lines
 from stages.shared.files import reading
 from stages.shared.paths import PARAMETERS
@@ -75,22 +75,22 @@ def test_help_prints_help_and_an_unknown_option_is_an_error() -> None:
 @pytest.fixture
 def _nothing_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(running, "_inputs", [])
+    monkeypatch.setattr(inputs, "_inputs", [])
 
 
 @pytest.mark.usefixtures("_nothing_read")
 def test_an_input_that_changes_is_named() -> None:
-    kept, removed, edited = inputs = [Path("kept"), Path("removed"), Path("edited")]
-    for path in inputs:
+    kept, removed, edited = paths = [Path("kept"), Path("removed"), Path("edited")]
+    for path in paths:
         path.touch()
         with reading(path):
-            assert running.changed_inputs() == []
+            assert inputs.changed_inputs() == []
     removed.unlink()
     edited.write_text("edited", "utf-8")
-    assert running.changed_inputs() == [edited, removed]
+    assert inputs.changed_inputs() == [edited, removed]
     shutil.copy2(kept, "same")
     Path("same").replace(kept)
-    assert running.changed_inputs() == [edited, kept, removed]
+    assert inputs.changed_inputs() == [edited, kept, removed]
 
 
 @pytest.mark.usefixtures("_nothing_read")
@@ -104,7 +104,7 @@ def test_settings_in_use_are_compared_alone() -> None:
         (text, "plot: [", [PARAMETERS]),
     ):
         PARAMETERS.write_text(text.replace(old, new), "utf-8")
-        assert running.changed_inputs() == changed
+        assert inputs.changed_inputs() == changed
 
 
 def test_a_stage_ends_soon_after_its_parent() -> None:

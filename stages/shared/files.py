@@ -18,8 +18,8 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from stages.shared.datasets import Preparation
 from stages.shared.errors import StageError
+from stages.shared.inputs import watch
 from stages.shared.paths import DATASET, HISTORY, PREDICTIONS, WEIGHTS, images_path, labels_path
-from stages.shared.running import watch
 
 import numpy as np
 from numpy.typing import NDArray

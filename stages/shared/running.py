@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared.errors import StageError, errors_as_lines
+from stages.shared.inputs import changed_inputs
 
 import psutil
 
@@ -26,8 +27,6 @@ SHELLS = {"sh", "dash", "bash", "zsh", "fish", "cmd", "powershell", "pwsh"}
 POLL_SECONDS = 0.2
 ORPHANED = 143
 INIT = 1  # parent of every process that has lost its own
-
-_inputs: list[tuple[Path, object, Callable[[], object]]] = []
 
 
 def run(main: Callable[[], None]) -> None:
@@ -79,26 +78,3 @@ def _exit_after(process: psutil.Process) -> None:
             time.sleep(POLL_SECONDS)
     finally:
         os._exit(ORPHANED)
-
-
-def watch(path: Path, value: object, read: Callable[[], object]) -> None:
-    """Compare, at the end of the stage, what it has read with what a file then contains.
-
-    Parameters
-    ----------
-    value : what the stage has read, which need not be all of the file
-    read : reads it again
-    """
-    _inputs.append((path, value, read))
-
-
-def changed_inputs() -> list[Path]:
-    """Return the files of which a watched part has changed or can no longer be read."""
-    return sorted({path for path, value, read in _inputs if _is_other(value, read)})
-
-
-def _is_other(value: object, read: Callable[[], object]) -> bool:
-    try:
-        return read() != value
-    except (OSError, StageError):
-        return True

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from stages.shared.datasets import DATASETS
 from stages.shared.errors import StageError
+from stages.shared.inputs import watch
 from stages.shared.paths import PARAMETERS
-from stages.shared.running import watch
 
 from pydantic import (
     AfterValidator,
