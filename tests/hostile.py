@@ -107,13 +107,13 @@ def endless(start: bytes, piece: bytes) -> Answer:
     return pieces
 
 
-def dripping(start: bytes, byte: bytes) -> Answer:
-    """Return the answer that sends the start, then the byte from time to time."""
+def dripping(start: bytes) -> Answer:
+    """Return the answer that sends the start, then a byte from time to time."""
 
     def pieces() -> Iterator[bytes]:
         yield start
         while True:
-            yield byte
+            yield b"x"
             sleep(0.05)
 
     return pieces
@@ -127,9 +127,4 @@ ENDLESS = {
     "one header": endless(OK + b"X: ", b"y"),
     "error page": endless(b"HTTP/1.1 503 Busy\r\n\r\n", b"x"),
     "content": endless(OK + b"\r\n", b"\0"),
-}
-
-DRIPPING = {
-    "headers": dripping(OK + b"X: ", b"x"),
-    "content": dripping(OK + b"\r\n\0\0\x08", b"\0"),
 }

@@ -18,12 +18,13 @@ from stages.shared.sources import SourceError, located, read
 import pytest
 
 from tests.hostile import (
-    DRIPPING,
     ENDLESS,
     NAME,
+    OK,
     Answer,
     Website,
     answer,
+    dripping,
     write_certificate,
 )
 
@@ -129,19 +130,26 @@ def test_an_endless_website_ends(
         assert failure(website.address)
 
 
-@pytest.mark.parametrize("page", DRIPPING.values(), ids=DRIPPING)
-def test_a_dripping_website_has_a_total_time(
-    website: Website, page: Answer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("limit", "seconds", "start", "reason"),
+    [
+        ("SECONDS", 0.3, OK + b"X: ", "Operation timed out after 3"),
+        ("SECONDS", 0.3, OK + b"\r\n", "Operation timed out after 3"),
+        ("SLOW_SECONDS", 1, OK + b"\r\n", "Operation too slow. Less than 10000 bytes/sec"),
+    ],
+)
+def test_a_dripping_website_is_given_up(
+    website: Website,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    limit: str,
+    seconds: float,
+    start: bytes,
+    reason: str,
 ) -> None:
-    monkeypatch.setattr(sources, "SECONDS", 0.3)
-    website.answers[f"/{NAME}.gz"] = page
-    assert failure(website.address).startswith("Operation timed out after 3")
-
-
-def test_a_slow_website_is_given_up(website: Website, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "SLOW_SECONDS", 1)
-    website.answers[f"/{NAME}.gz"] = DRIPPING["content"]
-    assert failure(website.address).startswith("Operation too slow. Less than 10000 bytes/sec")
+    monkeypatch.setattr(sources, limit, seconds)
+    website.answers[f"/{NAME}.gz"] = dripping(start)
+    assert failure(website.address).startswith(reason)
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
@@ -227,7 +235,7 @@ def test_npm_package(registry: Website, tmp_path: Path, monkeypatch: pytest.Monk
 @needs_npm
 def test_npm_reports_its_reason(registry: Website, monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure("npm:others@1.0.0").startswith("npm pack: code E404: ")
-    registry.answers["/digits"] = DRIPPING["content"]
+    registry.answers["/digits"] = dripping(OK + b"\r\n")
     monkeypatch.setattr(sources, "SECONDS", 0.3)
     assert failure("npm:digits@1.0.0") == "npm pack: takes more than 0.3 s"
 
