@@ -12,7 +12,6 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +21,6 @@ from typing import Any
 import numpy as np
 import yaml
 from psutil import virtual_memory
-from tqdm import tqdm
 
 from benchmarks import page
 from benchmarks.job import Job
@@ -102,37 +100,28 @@ def main() -> None:
     found: dict[str, Any] = {"machine": describe_machine()}
     with TemporaryDirectory() as temporary:
         for part, tasks in PARTS.items():
-            found[part] = {key: {"title": task.title, "runs": {}} for key, task in tasks.items()}
-            for key, peer, run in shown(part, run_in_turn(tasks, Path(temporary), trial)):
-                found[part][key]["runs"].setdefault(PEERS[peer], []).append(run)
+            found[part] = {
+                key: {"title": task.title, "runs": run_in_turn(task, Path(temporary), trial)}
+                for key, task in tasks.items()
+            }
     page.write(found, folder)
 
 
-def shown(part: str, found: Iterator[tuple[Any, str, Any]]) -> Iterator[tuple[Any, str, Any]]:
-    """Yield the measurements, and show the names of the last one."""
-    progress = tqdm(found, desc=part, unit=" measured")
-    for key, peer, run in progress:
-        progress.set_postfix_str(f"{key}, {peer}: {run['wall']:.1f} s")
-        yield key, peer, run
-
-
-def run_in_turn(
-    tasks: dict[Any, Task], folder: Path, trial: bool
-) -> Iterator[tuple[Any, str, dict[str, Any]]]:
-    """Run each task with each of its peers, and yield task, peer and measurement."""
-    for key, task in tasks.items():
-        data = DEFAULT.data
-        if task.copies > 1 or trial:
-            data = folder / "data"
-            write_copies(data, task.copies, TRIAL_ROWS if trial else None)
-        job = replace(task.job, data=data, epochs=1 if trial else task.job.epochs)
-        remaining = list(task.peers)
-        for _ in range(task.rounds):
-            for peer in list(remaining):
-                run = measure(peer, job, folder / "weights")
-                if run["wall"] > LONG:
-                    remaining.remove(peer)
-                yield key, peer, run
+def run_in_turn(task: Task, folder: Path, trial: bool) -> dict[str, list[dict[str, Any]]]:
+    """Run a task with each of its peers, and return their measurements."""
+    data = DEFAULT.data
+    if task.copies > 1 or trial:
+        data = folder / "data"
+        write_copies(data, task.copies, TRIAL_ROWS if trial else None)
+    job = replace(task.job, data=data, epochs=1 if trial else task.job.epochs)
+    found: dict[str, list[dict[str, Any]]] = {PEERS[peer]: [] for peer in task.peers}
+    for _ in range(task.rounds):
+        for peer in task.peers:
+            runs = found[PEERS[peer]]
+            if not runs or runs[0]["wall"] <= LONG:
+                runs.append(measure(peer, job, folder / "weights"))
+                print(f"{task.title}: {PEERS[peer]}: {runs[-1]['wall']:.1f} s", flush=True)
+    return found
 
 
 def write_copies(folder: Path, copies: int, rows: int | None) -> None:
@@ -171,9 +160,7 @@ def describe_machine() -> str:
     """Return a sentence about the processor, the memory, and the versions of the packages."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
     cpu = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    processor = platform.machine()
-    if "model name" in cpu:
-        processor = "{model name} (family {cpu family}, model {model})".format(**cpu)
+    processor = cpu.get("model name", platform.machine())
     versions = [f"Python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]
     return (
         f"{os.cpu_count()} × {processor}, {virtual_memory().total / 2**30:.0f} GiB of memory;"

@@ -5,7 +5,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from network.limits import OptimizerName, ScheduleName
 from network.schedule import SHAPES, Schedule
@@ -37,6 +39,11 @@ class Job:
         """Return λ of the L2 penalty λ/2 Σ W²."""
         return self.weight_decay / self.batch_size
 
+    def load(self, split: str, mmap_mode: Literal["r"] | None = None) -> tuple[Any, Any]:
+        """Return the images (n, 784) and the labels (n,) of ``train`` or ``validation``."""
+        images = np.load(self.data / f"{split}_images.npy", mmap_mode)
+        return images, np.load(self.data / f"{split}_labels.npy")
+
     def rates(self, steps_per_epoch: int) -> list[float]:
         """Return the learning rate of each step."""
         total = self.epochs * steps_per_epoch
@@ -47,47 +54,40 @@ class Job:
 
 @dataclass
 class Report:
-    """Seconds since the process was started, and the scores of each epoch.
+    """Times in seconds, the memory, and the scores of the last epoch.
 
     Attributes
     ----------
-    start : when the packages were imported and the arrays loaded
+    begin : clock when the process was started
+    start : from then until the packages were imported and the arrays loaded
     compile : duration of compilation
-    epochs : when each was scored, and the loss and accuracy on training and validation images
-    end : when the weights were saved
-    processor : processor time of all threads of the process until then
+    processor : processor time of all threads of the process until the weights were saved
     memory : peak memory of the process until then, in bytes
+    scores : loss and accuracy on the training and on the validation images
     """
 
-    _begin: float
+    begin: float
     start: float = 0.0
     compile: float = 0.0
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    end: float = 0.0
     processor: float = 0.0
     memory: int = 0
+    scores: dict[str, list[float]] = field(default_factory=dict)
 
     def started(self) -> None:
         """Record that training can begin."""
-        self.start = self._seconds()
+        self.start = time.monotonic() - self.begin
 
     def epoch(self, train: Score, validation: Score) -> None:
-        """Record the loss and the accuracy on the training and on the validation images."""
-        scores = {"train": train, "validation": validation}
-        self.epochs.append(
-            {"seconds": self._seconds(), **{k: [float(x) for x in v] for k, v in scores.items()}}
-        )
+        """Record the scores of an epoch."""
+        self.scores = {"train": [*map(float, train)], "validation": [*map(float, validation)]}
 
     def saved(self) -> None:
         """Record that the weights are saved, and print the report as one line of JSON."""
-        self.end, self.processor = self._seconds(), time.process_time()
+        self.processor = time.process_time()
         # not from getrusage, which counts the memory of the parent before exec, too
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         self.memory = 1024 * int(status.partition("VmHWM:")[2].split()[0])
-        print(json.dumps({k: v for k, v in asdict(self).items() if k != "_begin"}))
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._begin
+        print(json.dumps(asdict(self)))
 
 
 def read(arguments: list[str]) -> tuple[Job, Path, Report]:

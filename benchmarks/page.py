@@ -1,17 +1,17 @@
-"""The measurements as tables in the pages, and as a picture.
+"""The measurements as tables in the pages, and the growth as a picture.
 
 ``found`` is the ``machine``, and for the parts ``jobs``, ``rows`` and ``widths`` by the key of each
 task its ``title`` and its ``runs``, a list for each peer.
 """
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from stages.shared.drawing import new_figure, save
 
+import numpy as np
 from matplotlib.ticker import LogLocator
 
 PAGES = Path("README.md"), Path("docs/speed.md")
@@ -32,7 +32,6 @@ def write(found: dict[str, Any], folder: Path) -> None:
         "jobs": "\n\n".join(
             f"**{task['title']}**:\n\n{job_table(task['runs'])}" for task in jobs.values()
         ),
-        "growth": growth_table({**found["rows"], **found["widths"]}),
     }
     draw_growth(found["rows"], found["widths"], folder / GROWTH)
     for page in PAGES:
@@ -51,7 +50,7 @@ def middle(runs: Runs, name: str) -> float:
 def job_cells(runs: Runs, ours: float) -> dict[str, str]:
     """Return the measurements of a peer by their titles, given this project's seconds."""
     walls = [run["wall"] for run in runs]
-    accuracy = median(run["epochs"][-1]["validation"][1] for run in runs)
+    accuracy = median(run["scores"]["validation"][1] for run in runs)
     return {
         "time": f"{median(walls):.1f} s",
         "least to most": f"{min(walls):.1f} to {max(walls):.1f}" if len(walls) > 1 else "–",
@@ -75,37 +74,21 @@ def job_table(peers: dict[str, Runs], columns: tuple[str, ...] = ()) -> str:
     return "\n".join(lines)
 
 
-def growth_table(tasks: dict[Any, Any]) -> str:
-    """Return a table of the seconds and megabytes of each peer, by rows and by width."""
-    names = list(next(iter(tasks.values()))["runs"])
-    lines = [f"| | {' | '.join(names)} |", f"| ---{' | ---:' * len(names)} |"]
-    for task in tasks.values():
-        cells = [
-            f"{middle(runs, 'wall'):.1f} s, {middle(runs, 'memory') / 1e6:,.0f} MB" if runs else "–"
-            for runs in (task["runs"].get(name) for name in names)
-        ]
-        lines.append(f"| {task['title']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def draw_growth(rows: dict[int, Any], widths: dict[int, Any], path: Path) -> None:
     """Draw time and memory over rows and over width, a line for each peer."""
     figure = new_figure(9, 6.4)
     panels = figure.subplots(2, 2, sharey="row")
     labels = ("rows, in multiples of MNIST's 55,000", "units of the first layer")
-    measures: tuple[tuple[str, Callable[[Runs], float]], ...] = (
-        ("seconds of the job", lambda runs: middle(runs, "wall")),
-        ("peak memory, GB", lambda runs: middle(runs, "memory") / 1e9),
-    )
-    for (row, column), axes in (
-        (place, panels[place]) for place in ((0, 0), (0, 1), (1, 0), (1, 1))
-    ):
-        tasks, (title, value) = (rows, widths)[column], measures[row]
+    measures = (("seconds of the job", "wall", 1), ("peak memory, GB", "memory", 1e9))
+    for (row, column), axes in np.ndenumerate(panels):
+        tasks, (title, measure, unit) = (rows, widths)[column], measures[row]
         for name, color in zip(tasks[min(tasks)]["runs"], COLORS, strict=True):
-            points = [
-                (key, value(t["runs"][name])) for key, t in tasks.items() if name in t["runs"]
-            ]
-            axes.plot(*zip(*points, strict=True), "o-", color=color, label=name, markersize=4)
+            points = {
+                key: middle(task["runs"][name], measure) / unit
+                for key, task in tasks.items()
+                if name in task["runs"]
+            }
+            axes.plot(*zip(*points.items(), strict=True), "o-", color=color, label=name, ms=4)
         axes.set(xscale="log", yscale="log", xlabel=labels[column])
         axes.set_xticks(list(tasks), list(map(str, tasks)))
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))

@@ -13,6 +13,7 @@ from stages.shared.files import (
     load_network,
     load_predictions,
     load_split,
+    reading,
     replacing,
 )
 from stages.shared.paths import BOARD, PREDICTIONS, WEIGHTS
@@ -68,15 +69,20 @@ def render(network: Network, test: Predictions) -> str:
     """Return the page, which contains its style, its scripts and its data."""
     # escaped, so that no class name can end the element that contains the data
     data = json.dumps(content(network, test), ensure_ascii=False).replace("<", r"\u003c")
-    template = TEMPLATE.read_text("utf-8").replace(PLACE, f">{data}<", 1)
-    return PARTS.sub(inline, template)
+    return PARTS.sub(inline, read(TEMPLATE).replace(PLACE, f">{data}<", 1))
 
 
 def inline(part: re.Match[str]) -> str:
     """Return an element of the template with the file that it refers to inside."""
     style, script = part.groups()
-    text = (TEMPLATE.parent / (style or script)).read_text("utf-8")
+    text = read(TEMPLATE.parent / (style or script))
     return f"<style>\n{text}</style>" if style else f"<script>\n{text}</script>"
+
+
+def read(path: Path) -> str:
+    """Return the text of a file."""
+    with reading(path):
+        return path.read_text("utf-8")
 
 
 def content(network: Network, test: Predictions) -> dict[str, Any]:

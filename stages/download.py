@@ -5,7 +5,7 @@ import sys
 from stages.shared.datasets import DATASETS
 from stages.shared.errors import StageError
 from stages.shared.files import replacing, write_json
-from stages.shared.paths import RAW, RAW_DATASET
+from stages.shared.paths import PARAMETERS, RAW, RAW_DATASET
 from stages.shared.running import run
 from stages.shared.settings import Download, load
 from stages.shared.sources import SourceError, located, read
@@ -17,7 +17,6 @@ def main() -> None:
     sources = dataset.mirrors if settings.source == "auto" else (settings.source,)
 
     missing = dict(dataset.files)
-    failures = []
     for source in sources:
         try:
             with located(source) as place:
@@ -27,18 +26,16 @@ def main() -> None:
                         file.write(content)
                     del missing[path]
         except SourceError as error:
-            failures.append(f"{source}: {error}")
-            print(f"warning: {failures[-1]}", file=sys.stderr)
+            print(f"warning: {source}: {error}", file=sys.stderr)
         if not missing:
             classes, preparation = dataset.classes, dataset.preparation
             write_json(RAW_DATASET, {"classes": classes, "preparation": preparation})
             print(f"{settings.dataset}: {len(dataset.files)} files verified, from {source}")
             return
+    names = ", ".join(path.name for path in dataset.files)
     raise StageError(
-        f"{RAW}: no source had {settings.dataset}:\n  "
-        + "\n  ".join(failures)
-        + f"\nput {', '.join(path.name for path in dataset.files)}, plain or .gz, into a folder"
-        " and name it as download.source in params.yaml"
+        f"{RAW}: no source has {settings.dataset}: put {names}, plain or .gz, into a folder and"
+        f" name it as download.source in {PARAMETERS}"
     )
 
 

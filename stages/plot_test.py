@@ -14,7 +14,6 @@ from stages.shared.running import run
 from stages.shared.settings import Plot, load
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
@@ -119,27 +118,21 @@ def draw_confusion(counts: NDArray[np.intp], classes: list[str]) -> None:
 
 
 def draw_reliability(bins: list[Bin]) -> None:
-    """Draw accuracy against confidence, and the number of images below."""
+    """Draw accuracy against confidence, a point per bin, and the number of images below."""
+    confidence, accuracy, samples = zip(*bins, strict=True)
     figure = new_figure(width=4.2, height=5)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    draw_accuracy(upper, bins)
+    upper.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect calibration")
+    upper.plot(confidence, accuracy, color=BLUE, marker="o", label="this network")
     upper.set_title(f"Expected calibration error {calibration_error(bins):.2%}")
-    confidence, samples = [each.confidence for each in bins], [each.samples for each in bins]
+    upper.set(ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
+    upper.xaxis.set_major_formatter(PercentFormatter(1))
+    upper.yaxis.set_major_formatter(PercentFormatter(1))
+    upper.legend(loc="upper left")
     lower.stem(confidence, samples, linefmt=BLUE, basefmt=" ")
     lower.set(xlabel="confidence", ylabel="test images", yscale="log")
     lower.yaxis.set_major_formatter("{x:,.0f}")
     save(figure, RELIABILITY_PLOT)
-
-
-def draw_accuracy(axes: Axes, bins: list[Bin]) -> None:
-    """Draw a point per bin beside the diagonal, where accuracy equals confidence."""
-    confidence, accuracy = [each.confidence for each in bins], [each.accuracy for each in bins]
-    axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect calibration")
-    axes.plot(confidence, accuracy, color=BLUE, marker="o", label="this network")
-    axes.set(ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.legend(loc="upper left")
 
 
 if __name__ == "__main__":

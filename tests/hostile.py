@@ -1,4 +1,4 @@
-"""A server on loopback that sends any bytes, and the bytes of hostile servers."""
+"""A server on loopback that sends any bytes, and the answers of hostile servers."""
 
 import ssl
 import threading
@@ -96,11 +96,6 @@ def answer(body: bytes = b"", *headers: str, status: str = "200 OK") -> Answer:
     return lambda: ["\r\n".join(lines).encode("latin-1"), body]
 
 
-def redirect(location: str) -> Answer:
-    """Return the answer that leads to another address."""
-    return answer(b"", f"Location: {location}", status="302 Found")
-
-
 def endless(start: bytes, piece: bytes) -> Answer:
     """Return the answer that sends the start, then the piece again and again."""
     many = piece * (50_000 // len(piece))
@@ -112,34 +107,24 @@ def endless(start: bytes, piece: bytes) -> Answer:
     return pieces
 
 
-def dripping(start: bytes, byte: bytes) -> Answer:
-    """Return the answer that sends the start, then the byte from time to time."""
+def dripping(start: bytes) -> Answer:
+    """Return the answer that sends the start, then a byte from time to time."""
 
     def pieces() -> Iterator[bytes]:
         yield start
         while True:
-            yield byte
+            yield b"x"
             sleep(0.05)
 
     return pieces
 
 
-OK, CHUNKED = b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n"
+OK = b"HTTP/1.1 200 OK\r\n"
 
 ENDLESS = {
     "interim answers": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "headers": endless(OK, b"X: y\r\n"),
     "one header": endless(OK + b"X: ", b"y"),
-    "chunk extension": endless(OK + CHUNKED + b"\r\n", b"1;" + b"x" * 1000 + b"\r\n\0\r\n"),
-    "trailers": endless(OK + CHUNKED + b"\r\n3\r\n\0\0\x08\r\n0\r\n", b"X: y\r\n"),
     "error page": endless(b"HTTP/1.1 503 Busy\r\n\r\n", b"x"),
-    "redirect's page": endless(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", b"x"),
     "content": endless(OK + b"\r\n", b"\0"),
-}
-
-DRIPPING = {
-    "status line": dripping(b"HTTP/1.1 ", b"1"),
-    "header": dripping(OK + b"X: ", b"x"),
-    "interim answers": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "content": dripping(OK + b"\r\n\0\0\x08", b"\0"),
 }

@@ -73,13 +73,11 @@ def test_mirrors_that_all_fail(
 ) -> None:
     with Website() as website:
         pass
-    with pytest.raises(StageError) as error:
+    advice = "put train-images-idx3-ubyte, .* and name it as download.source in params.yaml$"
+    with pytest.raises(StageError, match=f"raw: no source has small: {advice}"):
         download_from(dataset, monkeypatch, website.address, "nowhere")
-    first, refused, missing, advice = str(error.value).splitlines()
-    assert first == f"{RAW}: no source had small:"
-    assert refused.startswith(f"  {website.address}: {TRAIN_IMAGES.name}.gz: Failed to connect")
-    assert missing == "  nowhere: is not a folder"
-    assert advice.endswith("and name it as download.source in params.yaml")
-    warnings = [f"warning: {reason.strip()}" for reason in (refused, missing)]
-    assert capsys.readouterr().err.splitlines() == warnings
+    refused, missing = capsys.readouterr().err.splitlines()
+    connection = f"{TRAIN_IMAGES.name}.gz: Failed to connect"
+    assert refused.startswith(f"warning: {website.address}: {connection}")
+    assert missing == "warning: nowhere: is not a folder"
     assert not RAW.exists()

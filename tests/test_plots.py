@@ -46,7 +46,6 @@ def drawn(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]
     ("mistakes", "title"),
     [
         (0, "No mistakes in 200 images"),
-        (4, "All 4 mistakes"),
         (9, "All 9 mistakes"),
         (10, "9 of 10 mistakes"),
     ],
@@ -103,6 +102,12 @@ def test_weights_of_any_number_of_units_are_drawn(
     np.testing.assert_array_equal(image[:28, :28], weights[:, 0].reshape(28, 28))
     if units > 1:
         np.testing.assert_array_equal(image[:28, 31:59], weights[:, 1].reshape(28, 28))
+
+
+def test_one_epoch_is_drawn_between_whole_numbers(drawn: dict[str, Figure]) -> None:
+    HISTORY.write_text(HISTORY_ROWS.partition("2,0.5")[0], "utf-8")
+    plot_training.main()
+    assert drawn["loss.png"].axes[0].get_xlim() == (0, 2)
 
 
 @pytest.mark.usefixtures("workspace")

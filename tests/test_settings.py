@@ -1,8 +1,7 @@
 """Reading params.yaml, and the messages about its errors."""
 
-from contextlib import suppress
+import re
 from pathlib import Path
-from typing import Any
 
 from stages.shared.errors import StageError
 from stages.shared.settings import (
@@ -18,17 +17,15 @@ from stages.shared.settings import (
 
 import pytest
 from dvc.utils.serialize import parse_yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.support import ROOT, Clone
+from tests.support import ROOT
 
 SHIPPED = (ROOT / "params.yaml").read_text("utf-8")
 
 
-def failure(section: type[Section], text: str) -> str:
+def failure(section: type[Section], text: str, encoding: str = "utf-8") -> str:
     """Load a section of ``text`` as params.yaml, and return the error message."""
-    Path("params.yaml").write_text(text, "utf-8")
+    Path("params.yaml").write_text(text, encoding)
     with pytest.raises(StageError) as error:
         load(section)
     return str(error.value)
@@ -48,56 +45,39 @@ def test_shipped_settings_are_valid() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("batch_size: 16", "batch_size: 0", "train.batch_size: must be at least 1, got 0"),
-        ("batch_size: 16", "batch_size: 1.5", "train.batch_size: must be a whole number, got 1.5"),
-        (
-            "batch_size: 16",
-            "batch_size: true",
-            "train.batch_size: must be a whole number, got True",
-        ),
-        ("batch_size: 16", "batch_size:", "train.batch_size: must be a whole number, got None"),
+        ("size: 16", "size: 0", "train.batch_size: must be at least 1, got 0"),
+        ("size: 16", "size: true", "train.batch_size: must be a whole number, got True"),
+        ("size: 16", f"size: {[1] * 99}", "train.batch_size: must be a whole number, got [1, 1, "),
         ("rate: 0.006", "rate: 0", "train.learning_rate: must be above 0, got 0"),
         ("rate: 0.006", "rate: .nan", "train.learning_rate: must be a finite number, got nan"),
         ("rate: 0.006", "rate: '1'", "train.learning_rate: must be a number, got '1'"),
-        ("decay: 0.001", "decay: -1", "train.weight_decay: must be at least 0, got -1"),
-        (
-            "optimizer: sgd",
-            "optimizer: sdg",
-            "train.optimizer: must be 'sgd', 'momentum', 'nesterov', 'adam' or 'adamw', got 'sdg'",
-        ),
+        ("shift: 0", "shift: 29", "augment.shift: must be at most 28, got 29"),
         ("keep: last", "keep: first", "train.keep: must be 'last' or 'best', got 'first'"),
         ("warmup: 0", "warmup: 36", "train.warmup: must be at most epochs, got 36"),
-        (
-            "schedule: constant",
-            "schedule: one_cycle",
-            "train.warmup: must be above 0 for one_cycle, which begins by rising, got 0",
-        ),
-        ("beta1: 0.9", "beta1: 1", "train.beta1: must be below 1, got 1"),
+        ("constant", "one_cycle", "train.warmup: must be above 0 for one_cycle, which begins by "),
         ("epochs: 35", "", "train.epochs: is missing"),
         ("[0.1, 0.1]", "[0.1, 1]", "model.dropout[1]: must be below 1, got 1"),
         ("[0.1, 0.1]", "1", "model.dropout: must be below 1, got 1"),
-        (
-            "[0.1, 0.1]",
-            "[0.1]",
-            "model.dropout: needs one rate per hidden layer (2) or one for all, got [0.1]",
-        ),
+        ("[0.1, 0.1]", "[0.1]", "model.dropout: needs one rate per hidden layer (2) or one for "),
         ("[64, 32]", "[64, many]", "model.hidden[1]: must be a whole number, got 'many'"),
-        ("epochs: 35", "epochs: 35\n  number: 2", "train.number: is not a known key"),
         ("hidden:", "list: 1\n  hidden:", "model.list: is not a known key"),
         ("model:", "modle:", "model: is missing, did you mean modle?"),
         ("model:", "model: 5\nother:", "model: must be a section of keys, got 5"),
-        ("epochs: 35", "epochs: 35\n  1: 2", "train[1]: must have names as keys, got 1"),
-        (
-            "momentum: 0.9",
-            "momentun: 0.9",
-            "train.momentun: is not a known key, did you mean momentum?",
-        ),
+        ("epochs:", "1: 2\n  epochs:", "train[1]: must have names as keys, got 1"),
+        ("mnist ", "mnits ", "download.dataset: must be one of mnist, fashion-mnist, got 'mnits'"),
     ],
 )
 def test_message(old: str, new: str, message: str) -> None:
     assert old in SHIPPED
-    section = Model if message.startswith("model") else Train
-    assert failure(section, SHIPPED.replace(old, new, 1)) == f"params.yaml: {message}"
+    sections: dict[str, type[Section]] = {
+        "train": Train,
+        "model": Model,
+        "augment": Augment,
+        "download": Download,
+    }
+    reported = failure(sections[re.split(r"\W", message)[0]], SHIPPED.replace(old, new, 1))
+    assert reported.startswith(f"params.yaml: {message}")
+    assert len(reported) < 120
 
 
 def test_all_errors_are_reported_at_once() -> None:
@@ -113,80 +93,30 @@ def test_all_errors_are_reported_at_once() -> None:
     ("text", "message"),
     [
         ("", "must have sections such as 'train:', is None"),
-        ("? ", "train: is missing"),
-        ("- 1", "must have sections such as 'train:', is [1]"),
         ("train: [1,\n", "line 2, column 1: not valid YAML: "),
         ("train: 1\ntrain: 2", "line 2, column 1: not valid YAML: found duplicate key"),
         ("train: !!python/name:os.system", "line 1, column 8: not valid YAML: could not"),
+        ("\xff", "not valid YAML: 'utf-8' codec can't decode byte 0xff in position 0"),
         ("\0", "not valid YAML: "),
-        ("train: " + "9" * 5000, "not valid YAML: Exceeds the limit"),
         ("[" * 1000, "not valid YAML: maximum recursion depth exceeded"),
-        ("a: 1\n---\nb: 1\n", "line 2, column 1: not valid YAML: but found another document"),
         ("train: !!bool x", "not valid YAML: "),
-        ("train: !!timestamp x", "line 1, column 8: not valid YAML: "),
-        ("train: !!int ''", "not valid YAML: "),
-        ("train: !!float ''", "not valid YAML: "),
     ],
     ids=lambda text: text[:20],
 )
 def test_a_malformed_file_is_refused(text: str, message: str) -> None:
-    reported = failure(Train, text)
+    reported = failure(Train, text, encoding="latin-1")
     assert reported.startswith(f"params.yaml: {message}")
     assert "\n" not in reported
 
 
-def test_absent_file_is_named() -> None:
-    with pytest.raises(StageError, match=r"^params\.yaml: not found; run from the project's"):
-        load(Train)
-
-
-def test_text_must_be_utf8() -> None:
-    Path("params.yaml").write_bytes(b"train: \xff")
-    with pytest.raises(StageError, match="must be UTF-8 text: byte 7 is not"):
-        load(Train)
-
-
-def loaded(text: str) -> dict[str, Any] | None:
-    """Load a text for ``train.seed``; None if it is refused."""
-    Path("params.yaml").write_text(SHIPPED.replace("  seed: 0  ", f"  seed: {text}  "), "utf-8")
-    with suppress(StageError):
-        return load(Train).model_dump()
-    return None
-
-
-def as_dvc_reads_it() -> Any:
-    return parse_yaml(Path("params.yaml").read_text("utf-8"), "params.yaml")["train"]
-
-
 @pytest.mark.parametrize(
-    ("text", "seed"),
-    [("010", 10), ("0o10", 8), ("0x10", 16), ("1_0", 10), ("1:30", None), ("0:0.5", None)],
+    ("text", "rate"), [("010", 10), ("0o10", 8), ("0x10", 16), ("1_0", 10), ("6e-3", 0.006)]
 )
-def test_a_number_is_read_as_dvc_reads_it(text: str, seed: int | None) -> None:
-    section = loaded(text)
-    assert (section and section["seed"]) == seed
-    if seed is not None:
-        assert (
-            parse_yaml(Path("params.yaml").read_text("utf-8"), "params.yaml")["train"]["seed"]
-            == seed
-        )
-
-
-@given(text=st.text("0123456789_:.+-eExobXOBinfaNyrsTutlF~", min_size=1))
-def test_any_word_is_read_as_dvc_reads_it(text: str) -> None:
-    section = loaded(text)
-    if section:
-        assert as_dvc_reads_it() == section
-
-
-def test_an_exponent_needs_no_decimal_point_as_in_dvc() -> None:
-    Path("params.yaml").write_text(SHIPPED.replace("rate: 0.006", "rate: 6e-3"), "utf-8")
-    assert load(Train).learning_rate == 0.006
-
-
-def test_a_value_of_any_size_is_named_briefly() -> None:
-    text = SHIPPED.replace("epochs: 35", f"epochs: {list(range(10_000))}")
-    assert len(failure(Train, text)) < 100
+def test_a_number_is_read_as_dvc_reads_it(text: str, rate: float) -> None:
+    shipped = SHIPPED.replace("rate: 0.006", f"rate: {text}")
+    Path("params.yaml").write_text(shipped, "utf-8")
+    assert load(Train).learning_rate == rate
+    assert parse_yaml(shipped, "params.yaml")["train"]["learning_rate"] == rate
 
 
 def test_a_stage_checks_only_its_own_section() -> None:
@@ -194,27 +124,3 @@ def test_a_stage_checks_only_its_own_section() -> None:
     Path("params.yaml").write_text(wrong, "utf-8")
     for section in (Download, Preprocess, Plot):
         load(section)
-
-
-def test_unknown_dataset_names_the_known() -> None:
-    reason = failure(Download, SHIPPED.replace("mnist ", "mnits "))
-    assert (
-        reason == "params.yaml: download.dataset: must be one of mnist, fashion-mnist, got 'mnits'"
-    )
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("train.batch_size", 501, "must be at most the number of training images (500), got 501"),
-        ("preprocess.validation_size", 600, "must be below 600, the number of images to split"),
-    ],
-)
-def test_a_size_beyond_the_data_stops_the_pipeline(
-    clone: Clone, key: str, value: int, message: str
-) -> None:
-    clone.set(**{key: value})
-    done = clone.try_dvc("repro")
-    assert done.returncode != 0
-    assert f"error: params.yaml: {key}: {message}" in done.stderr
-    assert "Traceback" not in done.stderr

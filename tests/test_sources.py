@@ -17,16 +17,8 @@ from stages.shared.sources import SourceError, located, read
 
 import pytest
 
-from tests.hostile import (
-    DRIPPING,
-    ENDLESS,
-    NAME,
-    Answer,
-    Website,
-    answer,
-    redirect,
-    write_certificate,
-)
+from tests import hostile
+from tests.hostile import ENDLESS, NAME, OK, Answer, Website, answer
 
 IMAGES = b"\0\0\x08\x03" + bytes(range(256)) * 1000
 ZIPPED = gzip.compress(IMAGES)
@@ -63,17 +55,13 @@ def failure(source: str) -> str:
 
 
 @contextmanager
-def little_memory() -> Iterator[None]:
+def little_memory(megabytes: int = 8) -> Iterator[None]:
     tracemalloc.start()
     try:
         yield
-        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+        assert tracemalloc.get_traced_memory()[1] < megabytes * 2**20
     finally:
         tracemalloc.stop()
-
-
-def chunked(body: bytes) -> bytes:
-    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:99], body[99:], b""))
 
 
 # --- websites ---
@@ -86,9 +74,7 @@ def chunked(body: bytes) -> bytes:
         (NAME, answer(IMAGES)),
         ("train-images.idx3-ubyte", answer(IMAGES)),
         (f"{NAME}.gz", answer(IMAGES)),
-        (f"{NAME}.gz", answer(chunked(ZIPPED), "Transfer-Encoding: chunked")),
         (f"{NAME}.gz", answer(ZIPPED, "Content-Encoding: gzip")),
-        (f"{NAME}.gz", lambda: [b"HTTP/1.1 100 Continue\r\n\r\n", *answer(ZIPPED)()]),
     ],
 )
 def test_website(website: Website, path: str, page: Answer) -> None:
@@ -98,7 +84,8 @@ def test_website(website: Website, path: str, page: Answer) -> None:
 
 
 def test_redirects_are_followed(website: Website) -> None:
-    website.answers[f"/{NAME}.gz"] = redirect(f"{website.address}/elsewhere")
+    elsewhere = f"Location: {website.address}/elsewhere"
+    website.answers[f"/{NAME}.gz"] = answer(b"", elsewhere, status="302 Found")
     website.answers["/elsewhere"] = answer(ZIPPED)
     assert content(website.address) == IMAGES
 
@@ -109,24 +96,18 @@ def test_redirects_are_followed(website: Website) -> None:
         (answer(b"<html>"), "must be 256004 bytes, is 6"),
         (answer(IMAGES[:-1] + b"x"), f"SHA-256 must be {EXPECTED.sha256}, is "),
         (answer(ZIPPED[:-9]), "Compressed file ended before the end-of-stream marker"),
-        (answer(ZIPPED[:-8] + b"12345678"), "CRC check failed"),
-        (answer(ZIPPED[:10] + b"x" * 99), "Error -3 while decompressing data"),
         (answer(BOMB), "must be 256004 bytes, is longer"),
-        (answer(BOMB, "Content-Encoding: gzip"), "must be 256004 bytes, is longer"),
         (answer(ZIPPED, "Content-Length: 1304581"), "Maximum file size exceeded"),
         (answer(ZIPPED, "Content-Length: 99999"), "end of response with "),
-        (answer(b"x\r\n", "Transfer-Encoding: chunked"), "chunk hex-length"),
         (answer(status="404 Not Found"), "HTTP status 404"),
         (answer(status="503 \x1b[31m\x07"), "HTTP status 503"),
-        (answer(status="nonsense"), ""),
         (lambda: [b""], "Empty reply from server"),
-        (redirect(f"/{NAME}.gz"), "Maximum (5) redirects followed"),
-        (redirect("http://["), ""),
-        (redirect("file:///etc/passwd"), 'Protocol "file" '),
+        (answer(b"", f"Location: /{NAME}.gz", status="302 Found"), "Maximum (30) redirects "),
+        (answer(b"", "Location: file:///etc", status="302 Found"), 'Protocol "file" '),
     ],
 )
 def test_faulty_website(website: Website, page: Answer, reason: str) -> None:
-    website.answers[f"/{NAME}.gz"] = website.answers[f"/{NAME}"] = page
+    website.answers = {f"/{NAME}.gz": page, f"/{NAME}": page}
     with little_memory():
         assert failure(website.address).startswith(reason)
 
@@ -136,31 +117,32 @@ def test_an_endless_website_ends(
     website: Website, page: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "SECONDS", 1)
-    website.answers = dict.fromkeys((f"/{NAME}.gz", "/"), page)
+    website.answers[f"/{NAME}.gz"] = page
     with little_memory():
         assert failure(website.address)
 
 
-@pytest.mark.parametrize("page", DRIPPING.values(), ids=DRIPPING)
-def test_a_dripping_website_has_a_total_time(
-    website: Website, page: Answer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("limit", "start", "reason"),
+    [
+        ("SECONDS", OK + b"X: ", "Operation timed out after 1"),
+        ("SECONDS", OK + b"\r\n", "Operation timed out after 1"),
+        ("SLOW_SECONDS", OK + b"\r\n", "Operation too slow. Less than 10000 bytes/sec"),
+    ],
+)
+def test_a_dripping_website_is_given_up(
+    website: Website, limit: str, start: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "SECONDS", 0.3)
-    website.answers[f"/{NAME}.gz"] = page
-    assert failure(website.address).startswith("Operation timed out after 3")
-
-
-def test_a_slow_website_is_given_up(website: Website, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "SLOW_SECONDS", 1)
-    website.answers[f"/{NAME}.gz"] = DRIPPING["content"]
-    assert failure(website.address).startswith("Operation too slow. Less than 10000 bytes/sec")
+    monkeypatch.setattr(sources, limit, 1)
+    website.answers[f"/{NAME}.gz"] = hostile.dripping(start)
+    assert failure(website.address).startswith(reason)
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
 def test_an_encrypted_website_needs_a_known_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    certificate = write_certificate(tmp_path / "certificate.pem")
+    certificate = hostile.write_certificate(tmp_path / "certificate.pem")
     with Website(certificate) as website:
         website.answers[f"/{NAME}.gz"] = answer(ZIPPED)
         assert "certificate" in failure(website.address)
@@ -207,26 +189,20 @@ def test_absent_source(source: str) -> None:
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 
 
-def package(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+def package(name: str, body: bytes, kind: bytes = tarfile.REGTYPE) -> bytes:
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
-        for info, body in ((tarfile.TarInfo("package/package.json"), b"{}"), *members):
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return file.getvalue()
-
-
-def link(name: str) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
-    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    return info
+    info.size, info.type, info.linkname = len(body), kind, "/etc/passwd"
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
+        archive.addfile(info, io.BytesIO(body))
+    return file.getvalue()
 
 
 @pytest.fixture
 def registry(website: Website, monkeypatch: pytest.MonkeyPatch) -> Website:
     """A website that serves as npm's registry, with one package, digits@1.0.0."""
-    tarball = {"tarball": f"{website.address}/digits.tgz"}
-    version = {"name": "digits", "version": "1.0.0", "dist": tarball}
+    dist = {"tarball": f"{website.address}/digits.tgz"}
+    version = {"name": "digits", "version": "1.0.0", "dist": dist}
     metadata = {"name": "digits", "dist-tags": {}, "versions": {"1.0.0": version}}
     website.answers["/digits"] = answer(json.dumps(metadata).encode())
     monkeypatch.setenv("npm_config_registry", website.address)
@@ -237,7 +213,7 @@ def registry(website: Website, monkeypatch: pytest.MonkeyPatch) -> Website:
 @needs_npm
 def test_npm_package(registry: Website, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("npm_config_pack_destination", "elsewhere")
-    registry.answers["/digits.tgz"] = answer(package((tarfile.TarInfo(f"../../{NAME}"), IMAGES)))
+    registry.answers["/digits.tgz"] = answer(package(f"../../{NAME}", IMAGES))
     assert content("npm:digits@1.0.0") == IMAGES
     assert [path.name for path in tmp_path.iterdir()] == ["npm-cache"]
 
@@ -245,7 +221,7 @@ def test_npm_package(registry: Website, tmp_path: Path, monkeypatch: pytest.Monk
 @needs_npm
 def test_npm_reports_its_reason(registry: Website, monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure("npm:others@1.0.0").startswith("npm pack: code E404: ")
-    registry.answers["/digits"] = DRIPPING["content"]
+    registry.answers["/digits"] = hostile.dripping(OK + b"\r\n")
     monkeypatch.setattr(sources, "SECONDS", 0.3)
     assert failure("npm:digits@1.0.0") == "npm pack: takes more than 0.3 s"
 
@@ -255,23 +231,16 @@ def test_npm_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure("npm:a@1.0.0") == "needs the program npm, which is not installed"
 
 
-@pytest.mark.parametrize("name", ["digits", "digits@", "--yes@1", "@1", "a b@1", "a@1\n", "a@1&b"])
-def test_package_must_have_a_name_and_a_version(name: str) -> None:
-    assert failure(f"npm:{name}") == "must be written npm:PACKAGE@VERSION"
-
-
 @pytest.mark.parametrize(
     ("archive", "reason"),
     [
         (b"no archive", "Not a gzipped file"),
-        (gzip.compress(b"no archive"), "truncated header"),
-        (package(), MISSING),
-        (package((link(NAME), b"")), MISSING),
-        (package((tarfile.TarInfo(NAME), IMAGES))[:1000], "Compressed file ended before"),
-        (BOMB, f"decompresses to more than {2**26} bytes"),
+        (package(NAME, b"", tarfile.SYMTYPE), MISSING),
+        (package(NAME, bytes(10**8)), "must be 256004 bytes, is longer"),
     ],
-    ids=["text", "compressed text", "empty", "link", "truncated", "bomb"],
+    ids=["text", "link", "bomb"],
 )
 def test_faulty_archive(archive: bytes, reason: str) -> None:
     Path("package.tgz").write_bytes(archive)
-    assert failure("package.tgz").startswith(reason)
+    with little_memory(150):
+        assert failure("package.tgz").startswith(reason)

@@ -19,11 +19,8 @@ BLOCK = 1000  # rows scored at once
 def main() -> None:
     job, weights, report = read(sys.argv[1:])
     data = [
-        (
-            jnp.asarray(np.load(job.data / f"{split}_images.npy", mmap_mode="r")),
-            jnp.asarray(np.load(job.data / f"{split}_labels.npy").astype(np.int32)),
-        )
-        for split in ("train", "validation")
+        (jnp.asarray(images), jnp.asarray(labels.astype(np.int32)))
+        for images, labels in (job.load("train", "r"), job.load("validation", "r"))
     ]
     images, labels = data[0]
     random = np.random.default_rng(0)
@@ -55,12 +52,7 @@ def main() -> None:
         batches = order[: steps * job.batch_size].reshape(steps, job.batch_size)
         state = epoch(state, (batches, rates[number]), images, labels)
         report.epoch(*(each(state[0], *split) for each, split in zip(scores, data, strict=True)))
-    arrays = {
-        name: array
-        for number, (w, b) in enumerate(state[0], start=1)
-        for name, array in ((f"W{number}", w), (f"b{number}", b))
-    }
-    np.savez(weights, **arrays)
+    np.savez(weights, *jax.tree.leaves(state[0]))
     report.saved()
 
 

@@ -4,13 +4,11 @@ import stages  # noqa: F401  # isort: skip  (chooses the kernels, before NumPy)
 import os
 import sys
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.job import Job, read
+from benchmarks.job import read
 from network.trainer import Trainer
 
 WIDE = 10**6  # weights, above which several threads are faster
@@ -18,7 +16,7 @@ WIDE = 10**6  # weights, above which several threads are faster
 
 def main() -> None:
     job, weights, report = read(sys.argv[1:])
-    train, validation = load(job, "train"), load(job, "validation")
+    train, validation = job.load("train", "r"), job.load("validation", "r")
     sizes = [train[0].shape[1], *job.hidden, 10]
     wide = sum(a * b for a, b in pairwise(sizes)) > WIDE
     trainer = Trainer(
@@ -41,11 +39,6 @@ def main() -> None:
             report.epoch(epoch.scores["train"], epoch.scores["validation"])
     np.savez(weights, **trainer.network.state_dict())  # type: ignore[arg-type]
     report.saved()
-
-
-def load(job: Job, split: str) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    images = np.load(job.data / f"{split}_images.npy", mmap_mode="r")
-    return images, np.load(job.data / f"{split}_labels.npy")
 
 
 if __name__ == "__main__":

@@ -11,13 +11,12 @@ from benchmarks.job import read
 
 
 def main() -> None:
-    job, weights, report = read(sys.argv[1:])
+    job, file, report = read(sys.argv[1:])
     torch.manual_seed(0)
-    data = []
-    for split in ("train", "validation"):
-        labels = np.load(job.data / f"{split}_labels.npy").astype(np.int64)
-        images = np.load(job.data / f"{split}_images.npy")
-        data.append((torch.from_numpy(images), torch.from_numpy(labels)))
+    data = [
+        (torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
+        for images, labels in (job.load("train"), job.load("validation"))
+    ]
     images, labels = data[0]
     model = nn.Sequential()
     for (fan_in, fan_out), dropout in zip(
@@ -28,19 +27,10 @@ def main() -> None:
         nn.init.zeros_(dense.bias)
         model.extend([dense, nn.ReLU()] + [nn.Dropout(dropout)] * (dropout > 0))
     model = model[:-1]
-    named = list(model.named_parameters())
     kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[job.optimizer]
-    optimizer = kind(
-        [
-            {
-                "params": [p for name, p in named if name.endswith("weight")],
-                "weight_decay": job.strength,
-            },
-            {"params": [p for name, p in named if name.endswith("bias")], "weight_decay": 0.0},
-        ],
-        lr=job.learning_rate,
-        fused=True,
-    )
+    weights, biases = [*model.parameters()][::2], [*model.parameters()][1::2]
+    groups = [{"params": weights, "weight_decay": job.strength}, {"params": biases}]
+    optimizer = kind(groups, lr=job.learning_rate, fused=True)
     rates = iter(job.rates(-(-len(labels) // job.batch_size)))
     report.started()
 
@@ -64,7 +54,7 @@ def main() -> None:
             nn.functional.cross_entropy(model(images[batch]), labels[batch]).backward()
             optimizer.step()
         report.epoch(*(score(*split) for split in data))
-    torch.save(model.state_dict(), weights)
+    torch.save(model.state_dict(), file)
     report.saved()
 
 

@@ -14,10 +14,7 @@ from benchmarks.job import read
 
 def main() -> None:
     job, weights, report = read(sys.argv[1:])
-    data = [
-        (np.load(job.data / f"{split}_images.npy"), np.load(job.data / f"{split}_labels.npy"))
-        for split in ("train", "validation")
-    ]
+    data = [job.load("train"), job.load("validation")]
     classes = np.arange(10)
     model = MLPClassifier(
         job.hidden,

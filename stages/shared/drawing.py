@@ -5,7 +5,6 @@ or backend, nor on the fonts of the machine. Import this module before Matplotli
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,8 @@ from stages.shared.png import write_png
 
 os.environ["MPLBACKEND"] = "agg"
 os.environ["MATPLOTLIBRC"] = os.devnull
-try:
-    import matplotlib
-except ValueError as error:  # it reads a matplotlibrc in the current folder in any case
-    sys.exit(f"error: matplotlibrc: {error}; pictures do not use it, remove it")
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -18,6 +18,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from stages.shared.datasets import SIDE, Preparation
 from stages.shared.errors import StageError
+from stages.shared.inputs import watch
 from stages.shared.paths import DATASET, HISTORY, PREDICTIONS, WEIGHTS, images_path, labels_path
 
 import numpy as np
@@ -29,25 +30,21 @@ PIXELS = SIDE * SIDE
 UNIX = 3  # as the system that has written an archive, on every system
 
 
-def partial(path: Path) -> Path:
-    """Return the name that a file has until it is complete."""
-    return path.with_name(f"{path.name}.partial")
-
-
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that is renamed to ``path`` when the block ends without an error."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
     try:
-        with partial(path).open("wb") as file:
+        with partial.open("wb") as file:
             yield file
-        partial(path).replace(path)
+        partial.replace(path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a failed write does not name its file
-        partial(path).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
 
 
@@ -85,7 +82,13 @@ def rounded(scores: Mapping[str, float]) -> dict[str, float]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Name the file in an error that a library raises for its content."""
+    """Watch a file that the stage reads, and name it in an error that a library raises."""
+
+    def version() -> tuple[int, int, int]:  # differs if the same file is saved again
+        status = path.stat()
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+    watch(path, version(), version)
     try:
         yield
     except (ValueError, KeyError, EOFError, BadZipFile) as error:

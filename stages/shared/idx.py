@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 
 from stages.shared.errors import StageError
+from stages.shared.files import reading
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ def read(path: Path, dimensions: int) -> NDArray[np.uint8]:
     StageError
         if the magic number differs, or the file is shorter or longer than its header implies
     """
-    content = path.read_bytes()
+    with reading(path):
+        content = path.read_bytes()
     header = struct.Struct(f">{1 + dimensions}I")
     if len(content) < header.size:
         raise StageError(f"{path}: ends within its header of {header.size} bytes")
@@ -34,7 +36,4 @@ def read(path: Path, dimensions: int) -> NDArray[np.uint8]:
     if len(content) != expected:
         sizes = " × ".join(map(str, shape))
         raise StageError(f"{path}: must be {expected} bytes for {sizes}, is {len(content)}")
-    try:
-        return np.frombuffer(content, np.uint8, offset=header.size).reshape(shape)
-    except ValueError as error:  # no bytes, in dimensions beyond any memory
-        raise StageError(f"{path}: {error}") from None
+    return np.frombuffer(content, np.uint8, offset=header.size).reshape(shape)

