@@ -47,7 +47,6 @@ def test_a_picture_is_the_same_in_every_environment(tmp_path: Path) -> None:
         MPLCONFIGDIR=str(tmp_path),
         MATPLOTLIBRC=str(tmp_path),
         LC_ALL="C",
-        PYTHONUTF8="0",
     )
 
 

@@ -142,7 +142,7 @@ def test_a_dripping_website_is_given_up(
 def test_an_encrypted_website_needs_a_known_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    certificate = hostile.write_certificate(tmp_path / "certificate.pem")
+    certificate = hostile.write_certificate(tmp_path / "tüv.pem")
     with Website(certificate) as website:
         website.answers[f"/{NAME}.gz"] = answer(ZIPPED)
         assert "certificate" in failure(website.address)

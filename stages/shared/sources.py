@@ -115,9 +115,10 @@ def _transfer(address: str, most: int) -> tuple[int, bytes]:
     authorities = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
     curl = pycurl.Curl()
     curl.setopt(pycurl.URL, address.encode())
-    curl.setopt(pycurl.CAINFO, authorities or certifi.where())
+    # its content, because pycurl takes only names in ASCII
+    curl.setopt(pycurl.CAINFO_BLOB, Path(authorities or certifi.where()).read_bytes())
     if proxy := getproxies().get(address.partition(":")[0]):
-        curl.setopt(pycurl.PROXY, proxy)
+        curl.setopt(pycurl.PROXY, proxy.encode())
     curl.setopt(pycurl.FOLLOWLOCATION, True)
     curl.setopt(pycurl.MAXFILESIZE_LARGE, most)
     curl.setopt(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
