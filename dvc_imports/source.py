@@ -63,18 +63,17 @@ class Source:
     error: str = ""
     code: bytes = b""
     state: tuple[int, ...] = ()
-    tree: ast.Module | None = None
 
     @cached_property
     def fingerprint(self) -> str:
         """The hash of the code."""
-        return fingerprint(self.code, self.tree)
+        return fingerprint(self.code)
 
     def located(self, expression: ast.expr, cwd: Path) -> str | None:
         """Return the path that an expression gives in this file, or None if it is not readable."""
         try:
             variables = {**self.variables, "__file__": ast.Constant(str(self.path))}
-            return os.path.normpath(cwd / _evaluate(expression, variables, cwd))
+            return os.path.normpath(os.path.join(cwd, _evaluate(expression, variables, cwd)))
         except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
             return None
 
@@ -87,12 +86,11 @@ def read_source(path: Path, code: bytes | None = None) -> Source:
             source.state = state(path)
             code = read_code(path)
         source.code = code
-        source.tree = ast.parse(code)
-        _read(source, source.tree)
+        _read(source, ast.parse(code))
     except (OSError, *PARSE_ERRORS) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", None) or error
         source.error = f"line {line}: {reason}" if line else str(reason) or type(error).__name__
-        source.imports, source.tree = [], None
+        source.imports = []
     return source
 
 
@@ -190,7 +188,7 @@ def _read_name(source: Source, node: ast.Call, values: list[ast.expr]) -> None:
         return
     module = name.value
     if module.startswith(".") and len(values) > 1 and isinstance(values[1], ast.Constant):
-        module = f"{values[1].value}.{module.lstrip('.')}"
+        module = f"{values[1].value!s}.{module.lstrip('.')}"
     source.imports.append(Import(module, line=node.lineno))
 
 
@@ -203,7 +201,7 @@ def _is_sys_path(node: object) -> bool:
 
 
 def _evaluate(  # noqa: PLR0911 - one for each kind of expression
-    node: ast.expr, variables: dict[str, ast.expr], cwd: Path
+    node: ast.expr | None, variables: dict[str, ast.expr], cwd: Path
 ) -> Any:
     """Return the path that an expression of literals, ``__file__`` and path functions gives.
 
@@ -213,7 +211,7 @@ def _evaluate(  # noqa: PLR0911 - one for each kind of expression
         if the expression contains anything else
     """
 
-    def value(part: Any) -> Any:
+    def value(part: ast.expr | None) -> Any:
         return _evaluate(part, variables, cwd)
 
     match node:
@@ -237,6 +235,7 @@ def _evaluate(  # noqa: PLR0911 - one for each kind of expression
             return value(part)[value(index)]
         case ast.Call(func=function, args=arguments):
             values = [*map(value, arguments)]
+            owner = getattr(function, "value", None)
             match getattr(function, "attr", None) or getattr(function, "id", None):
                 case "getcwd":
                     return str(cwd)
@@ -251,5 +250,5 @@ def _evaluate(  # noqa: PLR0911 - one for each kind of expression
                 case "abspath" | "realpath" as name:
                     return getattr(os.path, name)(os.path.join(cwd, *values))
                 case "resolve" | "absolute" | "as_posix" | "joinpath" as name:
-                    return getattr(Path(cwd, value(function.value)), name)(*values)
+                    return getattr(Path(cwd, value(owner)), name)(*values)
     raise ValueError("not readable")

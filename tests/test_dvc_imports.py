@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from dvc_imports.config import Config, Settings, read_config
-from dvc_imports.record import Codes, write_records
+from dvc_imports.closure import Project
+from dvc_imports.config import Config, read_config
+from dvc_imports.record import record, write_records
 from dvc_imports.stages import Stage, file_name
 
 
 def stage(root: Path, command: str, name: str = "train") -> Stage:
-    return Stage(name, root / "dvc.yaml", name, root, (command,))
+    return Stage(name, root / "dvc.yaml", root, (command,))
 
 
 def write(root: Path, **files: str | bytes) -> Config:
@@ -47,7 +48,7 @@ PACKAGE = {"p__i": "", "p__x": "", "p__y": ""}
 def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) -> None:
     config = write(tmp_path, train=source, random="", q__a="", **PACKAGE)
     (tmp_path / "q/__init__.py").write_text("__all__ = ['a', 'f']\n\ndef f(): pass\n")
-    closure = Codes(config).closure(stage(tmp_path, "python train.py"))
+    closure = Project(config).closure(stage(tmp_path, "python train.py"))
     names = {config.name(path).removesuffix(".py") for path in closure.modules}
     assert names == {"train", *modules.split()}
     assert closure.problems == []
@@ -69,7 +70,7 @@ def test_an_incomplete_closure_is_no_secret(source: str, message: str, tmp_path:
     nested = f"x = {'(' * 5000}{')' * 5000}"
     write(tmp_path, train=source, lib__deep="", broken="x = (", latin=b"x = '\xff'", nested=nested)
     write(tmp_path, lib__p__absent="")
-    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, "python train.py"))
+    closure = Project(Config(tmp_path)).closure(stage(tmp_path, "python train.py"))
     assert any(message in problem for problem in closure.problems), closure.problems
     assert str(tmp_path) not in closure.problems[0]
 
@@ -78,8 +79,8 @@ def test_declarations_complete_it(tmp_path: Path) -> None:
     source = "import importlib\nimport deep\nimportlib.import_module(x)\nimport vendored"
     write(tmp_path, train=source, lib__deep="", vendored="import broken", broken="(", **PACKAGE)
     (tmp_path / "p/__init__.py").touch()
-    everywhere = Settings(("lib",), ("p.*",), (), ("vendored.py",))
-    closure = Codes(Config(tmp_path, everywhere=everywhere)).closure(
+    everywhere = {"paths": ("lib",), "modules": ("p.*",), "exclude": ("vendored.py",)}
+    closure = Project(Config(tmp_path, everywhere=everywhere)).closure(
         stage(tmp_path, "python train.py")
     )
     names = {Path(path).relative_to(tmp_path).as_posix() for path in closure.modules}
@@ -116,7 +117,7 @@ def test_commands(command: str, tmp_path: Path) -> None:
     (tmp_path / "folder/__main__.py").symlink_to(tmp_path / "b.py")
     cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "import a\n"]}]
     (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells}))
-    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, command))
+    closure = Project(Config(tmp_path)).closure(stage(tmp_path, command))
     names = {Path(path).name for path in closure.modules}
     assert names | {"a.py"} == {"a.py", "b.py"} | (names & {"book.ipynb"})
     assert closure.problems == []
@@ -131,7 +132,7 @@ def test_commands(command: str, tmp_path: Path) -> None:
 )
 def test_a_command_that_cannot_be_read_is_named(command: str, problem: str, tmp_path: Path) -> None:
     write(tmp_path, a="")
-    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, command))
+    closure = Project(Config(tmp_path)).closure(stage(tmp_path, command))
     assert any(problem in each for each in closure.problems)
 
 
@@ -155,7 +156,7 @@ def test_packaging_of_any_age_names_folders_and_scripts(
 ) -> None:
     write(tmp_path, lib__p__main="import q", lib__q="")
     (tmp_path / file).write_text(text)
-    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, "go --fast"))
+    closure = Project(Config(tmp_path)).closure(stage(tmp_path, "go --fast"))
     names = {Path(path).relative_to(tmp_path).as_posix() for path in closure.modules}
     assert names == {"lib/p/main.py", "lib/q.py"}
 
@@ -172,17 +173,15 @@ def test_a_version_is_recorded_and_compared_with_the_lock(lock: str, tmp_path: P
     (tmp_path / "pyproject.toml").write_text(
         f'[tool.dvc-imports]\npackages = ["numpy"]\nlocks = ["{lock}"]\n'
     )
-    codes = Codes(read_config(tmp_path))
-    record = codes.record(stage(tmp_path, "python train.py"))
-    assert record is not None
-    assert record["packages"] == {"numpy": installed}
+    project = Project(read_config(tmp_path))
+    assert record(project, stage(tmp_path, "python train.py"))["packages"] == {"numpy": installed}
 
     (tmp_path / lock).write_text(lines[lock].format("0.1"))
     from dvc_imports.record import _read_lock  # noqa: PLC0415
 
     _read_lock.cache_clear()
     with pytest.raises(Exception, match=r"names numpy 0.1, but .* is installed; install the lock"):
-        codes.record(stage(tmp_path, "python train.py"))
+        record(project, stage(tmp_path, "python train.py"))
 
 
 def test_a_module_that_does_not_parse_stops_only_its_stages(tmp_path: Path) -> None:
@@ -191,7 +190,7 @@ def test_a_module_that_does_not_parse_stops_only_its_stages(tmp_path: Path) -> N
     other = tmp_path / ".dvc-imports/other.json"
     other.write_text("[]")
     stages = [stage(tmp_path, f"python {name}.py", name) for name in ("good", "bad")]
-    written, problems = write_records(Codes(config), stages)
+    written, problems = write_records(Project(config), stages)
     assert written == ["good"]
     assert [each.partition(": ")[0] for each in problems] == ["bad"]
     assert other.exists()  # it is no record
