@@ -11,7 +11,7 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 from dvc_imports.commands import Commands, Run
-from dvc_imports.config import Config, Settings, is_installed
+from dvc_imports.config import INSTALLED, Config, Settings, is_installed
 from dvc_imports.projects import search_folders
 from dvc_imports.source import Import, Source, read_source
 from dvc_imports.stages import Stage
@@ -22,7 +22,7 @@ BUILTIN = {*sys.builtin_module_names} | {
     name for name in sys.stdlib_module_names if FrozenImporter.find_spec(name)
 }
 ITSELF = os.path.dirname(os.path.realpath(__file__))
-SKIPPED = {"node_modules", "__pycache__", "venv", "env", "build", "dist"}
+SKIPPED = {"node_modules", "__pycache__", "venv", "env", "build", "dist", *INSTALLED}
 
 File = tuple[str, str]  # a path, and the name of its module
 
@@ -83,7 +83,7 @@ class Project:
         """Return the folders of the repository in which a dotted name would be found."""
         if not self._index:
             for folder, folders, files in os.walk(self.config.top):
-                folders[:] = [each for each in folders if _is_searched(folder, each)]
+                folders[:] = [each for each in folders if each not in SKIPPED and each[0] != "."]
                 for each in [*folders, *(file[:-3] for file in files if file.endswith(".py"))]:
                     self._index.setdefault(each, []).append(folder)
         folders_found = self._index.get(name.partition(".")[0], [])
@@ -315,14 +315,3 @@ def _installed(top: str) -> str:
     finally:
         sys.path = path
     return os.path.realpath(spec.origin) if spec and spec.has_location and spec.origin else ""
-
-
-def _is_searched(folder: str, name: str) -> bool:
-    path = os.path.join(folder, name)
-    return not (
-        name.startswith(".")
-        or name in SKIPPED
-        or is_installed(path)
-        or os.path.exists(os.path.join(path, "pyvenv.cfg"))
-        or os.path.exists(os.path.join(path, "conda-meta"))
-    )

@@ -66,14 +66,16 @@ class Place:
     ----------
     cwd : the current folder
     paths : the folders of PYTHONPATH
-    isolated : whether Python leaves the script's folder, or the current one, out of its search
     depth : number of shell scripts around the command
     """
 
     cwd: Path
     paths: tuple[str, ...]
-    isolated: bool = False
     depth: int = 0
+
+    def searched(self, *folders: Path) -> tuple[str, ...]:
+        """Return the folders that are searched for modules, those of a program first."""
+        return (*map(str, folders), *self.paths)
 
     def assigned(self, word: str) -> "Place":
         """Return the place after an assignment; ``$PWD`` is known, other variables are not."""
@@ -148,15 +150,13 @@ class Commands:
         words = [*words]
         while words and words[0].startswith("-") and words[0] != "-":
             option = words.pop(0)
-            if re.match(r"^-[a-zA-Z]*[IP]", option):
-                place = replace(place, isolated=True)
             if option in WITH_VALUE and words:
                 words.pop(0)
             letter = re.match(r"^-[bBdEhiIOPqRsSuvVx]*([mc])(.*)$", option, re.DOTALL)
             if letter:
                 words = [letter[2], *words] if letter[2] else words
                 if words and letter[1] == "c":
-                    yield Run("code", words[0], place.cwd, _front(place.cwd, place))
+                    yield Run("code", words[0], place.cwd, place.searched(place.cwd))
                 elif words:
                     yield from self._module(words, place)
                 return
@@ -167,7 +167,7 @@ class Commands:
 
     def _module(self, words: list[str], place: Place) -> Iterator[Run]:
         """Yield what ``python -m`` runs."""
-        front = _front(place.cwd, place)
+        front = place.searched(place.cwd)
         program = MODULES.get(words[0].partition(".")[0])
         if words[0] == "pytest":
             yield from self._tests(words[1:], replace(place, paths=front))
@@ -245,19 +245,13 @@ class Commands:
                     yield Run("file", str(path), cwd, (str(base), *front, *place.paths))
 
 
-def _front(folder: str | Path, place: Place) -> tuple[str, ...]:
-    return place.paths if place.isolated else (str(folder), *place.paths)
-
-
 def _file(path: str, place: Place) -> Run:
     """Return the run of a script, a notebook, or a folder with ``__main__.py``."""
     real = Path(os.path.realpath(place.cwd / path))
     if real.is_dir():
-        return Run("file", os.path.join(path, "__main__.py"), place.cwd, _front(real, place))
-    front = _front(real.parent, place)
-    if path.endswith(".ipynb"):
-        front = (*front[:1], str(place.cwd), *front[1:])
-    return Run("file", path, place.cwd, front)
+        return Run("file", os.path.join(path, "__main__.py"), place.cwd, place.searched(real))
+    current = [place.cwd] if path.endswith(".ipynb") else []
+    return Run("file", path, place.cwd, place.searched(real.parent, *current))
 
 
 def _split(words: list[str]) -> Iterator[list[str]]:

@@ -3,17 +3,20 @@
 import json
 import os
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 from dvc_imports.closure import Project
-from dvc_imports.config import CodeError, Config, Lists, read_toml
+from dvc_imports.config import CodeError, Config, read_toml
 from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
 from dvc_imports.source import state
 from dvc_imports.stages import Stage
 from dvc_imports.verify import installed_version, read_record
+
+_installed_packages = cache(packages_distributions)
 
 
 def write_records(project: Project, stages: list[Stage]) -> tuple[list[str], list[str]]:
@@ -69,27 +72,24 @@ def record(project: Project, stage: Stage) -> dict[str, Any]:
     closure, config = project.closure(stage), project.config
     if not closure.modules:
         return {}
-    modules = {
-        config.name(path): source.fingerprint
-        if source and path.endswith((".py", ".ipynb"))
-        else _hash(Path(path))
-        for path, source in closure.modules.items()
-    }
     patterns = config.for_stage(stage.address).files
     files = {path for pattern in patterns for path in _files(config.root, pattern)}
+
+    def hashes(paths: Iterable[str | Path]) -> dict[str, str]:
+        return {config.name(path): _hash(Path(path)) for path in sorted(paths)}
+
     return {
         "stage": stage.address,
         "runs": sorted({*closure.runs}),
-        "modules": dict(sorted(modules.items())),
-        "files": {config.name(path): _hash(path) for path in sorted(files)},
+        "modules": hashes(closure.modules),
+        "files": hashes(files),
         "packages": _versions(config, closure.external),
     }
 
 
 def _versions(config: Config, imported: set[str]) -> dict[str, str]:
     """Return the installed versions of the configured packages that are imported."""
-    table = _packages(config.packages)
-    names = {name for each in imported for name in table.get(each, ())}
+    names = {name for each in imported for name in _distributions(config, each)}
     versions = {name: installed_version(name) for name in sorted(names)}
     for lock in config.locks:
         locked = _read_lock(config.root / lock)
@@ -103,22 +103,15 @@ def _versions(config: Config, imported: set[str]) -> dict[str, str]:
     return versions
 
 
-def _packages(wanted: Lists | tuple[str, ...]) -> Lists:
-    """Return the distributions to record, by import name."""
-    if not isinstance(wanted, tuple):
-        return wanted
+def _distributions(config: Config, imported: str) -> Iterable[str]:
+    """Return the distributions whose versions are recorded for an import name."""
+    if not isinstance(config.packages, tuple):
+        return config.packages.get(imported, ())
     # Python 3.10 does not find what every distribution lets import
-    table: dict[str, tuple[str, ...]] = {name: (_normalized(name),) for name in wanted}
-    for imported, distributions in _distributions().items() if wanted else ():
-        if imported in wanted or not distributions.isdisjoint(map(_normalized, wanted)):
-            table[imported] = tuple(sorted(distributions))
-    return table
-
-
-@cache
-def _distributions() -> dict[str, set[str]]:
-    found = packages_distributions().items()
-    return {imported: {*map(_normalized, names)} for imported, names in found}
+    known = _installed_packages().get(imported, [imported]) if config.packages else ()
+    names = {*map(_normalized, known)}
+    wanted = {*config.packages, *map(_normalized, config.packages)}
+    return () if wanted.isdisjoint({imported, *names}) else names
 
 
 @cache

@@ -4,11 +4,10 @@ import ast
 import os
 from collections import deque
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dvc_imports.fingerprint import PARSE_ERRORS, fingerprint, read_code
+from dvc_imports.fingerprint import PARSE_ERRORS, read_code
 
 # calls that import a module by its name, as the first argument
 BY_NAME = {"import_module", "__import__", "run_module"}
@@ -61,13 +60,7 @@ class Source:
     exports: tuple[str, ...] | None = ()
     variables: dict[str, ast.expr] = field(default_factory=dict)
     error: str = ""
-    code: bytes = b""
     state: tuple[int, ...] = ()
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """The hash of the code."""
-        return fingerprint(self.code)
 
     def located(self, expression: ast.expr, cwd: Path) -> str | None:
         """Return the path that an expression gives in this file, or None if it is not readable."""
@@ -85,8 +78,7 @@ def read_source(path: Path, code: bytes | None = None) -> Source:
         if code is None:
             source.state = state(path)
             code = read_code(path)
-        source.code = code
-        _read(source, ast.parse(code))
+        _read(source, code)
     except (OSError, *PARSE_ERRORS) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", None) or error
         source.error = f"line {line}: {reason}" if line else str(reason) or type(error).__name__
@@ -100,10 +92,10 @@ def state(path: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _read(source: Source, tree: ast.Module) -> None:
-    """Read imports, except those for type checking, and assignments."""
-    has_calls = any(word in source.code for word in WORDS)
-    nodes: deque[tuple[ast.AST, int]] = deque([(tree, 0)])
+def _read(source: Source, code: bytes) -> None:
+    """Read imports, except those for type checking, assignments and calls."""
+    has_calls = any(word in code for word in WORDS)
+    nodes: deque[tuple[ast.AST, int]] = deque([(ast.parse(code), 0)])
     while nodes:
         node, choice = nodes.popleft()
         children = ast.iter_child_nodes(node)
@@ -118,7 +110,7 @@ def _read(source: Source, tree: ast.Module) -> None:
         elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
             _read_assignment(source, node)
         elif isinstance(node, ast.Call):
-            _read_call(source, node)
+            _read_call(source, node, b"hydra" in code)
         elif isinstance(node, ast.Try) and any(map(_catches_imports, node.handlers)):
             choice = choice or node.lineno
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in (
@@ -158,7 +150,7 @@ def _read_assignment(source: Source, node: ast.Assign | ast.AugAssign | ast.AnnA
             source.variables.setdefault(target.id, node.value)
 
 
-def _read_call(source: Source, node: ast.Call) -> None:
+def _read_call(source: Source, node: ast.Call, uses_hydra: bool) -> None:
     """Read a call that imports by a name or a path, or that changes ``sys.path``."""
     name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
     values = [*node.args, *(word.value for word in node.keywords)]
@@ -175,8 +167,8 @@ def _read_call(source: Source, node: ast.Call) -> None:
         _read_name(source, node, values)
     elif name in BY_PATH and len(values) > BY_PATH[name]:
         source.files.append((values[BY_PATH[name]], node.lineno))
-    elif name == "instantiate" and b"hydra" in source.code:
-        source.computed.append(node.lineno)  # the classes are named in Hydra's files
+    elif name == "instantiate" and uses_hydra:  # the classes are named in Hydra's files
+        source.computed.append(node.lineno)
 
 
 def _read_name(source: Source, node: ast.Call, values: list[ast.expr]) -> None:
