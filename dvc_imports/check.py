@@ -40,7 +40,7 @@ def check(pipelines: Pipelines, project: Project) -> list[Report]:
             owner = writer
             for name in (*config.locks, *settings):
                 require(writer, str(config.root / name))
-        for path, names in closure.seen.items():
+        for path, names in closure.modules.items():
             require(owner, *sorted(names), path)
         report = reports[stage.address]
         report.modules = sorted(map(config.name, closure.modules))

@@ -11,7 +11,8 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 from dvc_imports.commands import Commands, Run
-from dvc_imports.config import INSTALLED, Config, Settings, is_installed
+from dvc_imports.config import INSTALLED, CodeError, Config, Settings, is_installed
+from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
 from dvc_imports.projects import search_folders
 from dvc_imports.source import Import, Source, read_source
 from dvc_imports.stages import Stage
@@ -33,15 +34,13 @@ class Closure:
 
     Attributes
     ----------
-    modules : files, without symbolic links, and what was read in each; None for compiled modules
-    seen : the same files under the paths by which they were found
+    modules : files, without symbolic links, and the paths by which each was found
     external : top names of modules that are not the project's own
     problems : messages, each about an import that may be incomplete
     runs : the files that the commands name
     """
 
-    modules: dict[str, Source | None] = field(default_factory=dict)
-    seen: dict[str, set[str]] = field(default_factory=dict)
+    modules: dict[str, set[str]] = field(default_factory=dict)
     external: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
@@ -56,6 +55,7 @@ class Project:
         self.sources: dict[str, Source] = {}
         self.real = cache(os.path.realpath)
         self.find = cache(_find)
+        self.fingerprint = cache(_fingerprint)
         self._commands = Commands(config.top)
         self._index: dict[str, list[str]] = {}
 
@@ -156,12 +156,11 @@ class _Follower:
         self.done.add((path, module))
         if self.settings.excludes(self.config.name(real)):
             return
-        self.closure.seen.setdefault(real, set()).add(path)
+        self.closure.modules.setdefault(real, set()).add(path)
         if path.endswith(COMPILED):
-            self.closure.modules[real] = None
             return
         # a relative path in the file is meant as the file is named, not where a link leads
-        source = self.closure.modules[real] = self.project.source(path)
+        source = self.project.source(path)
         if source.error:
             self.problem(f"{self.config.name(path)}: not valid Python: {source.error}")
         package = module if os.path.basename(path) == "__init__.py" else module.rpartition(".")[0]
@@ -301,6 +300,13 @@ def _find(name: str, folders: tuple[str, ...]) -> tuple[list[File], tuple[str, .
         if not folders:
             return files, () if count == len(parts) else None
     return files, folders
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        return file_fingerprint(path)
+    except (OSError, *PARSE_ERRORS) as error:
+        raise CodeError(f"{path}: cannot be read: {error}") from None
 
 
 @cache

@@ -11,7 +11,6 @@ from typing import Any
 
 from dvc_imports.closure import Project
 from dvc_imports.config import CodeError, Config, read_toml
-from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
 from dvc_imports.source import state
 from dvc_imports.stages import Stage
 from dvc_imports.verify import installed_version, read_record
@@ -76,7 +75,7 @@ def record(project: Project, stage: Stage) -> dict[str, Any]:
     files = {path for pattern in patterns for path in _files(config.root, pattern)}
 
     def hashes(paths: Iterable[str | Path]) -> dict[str, str]:
-        return {config.name(path): _hash(Path(path)) for path in sorted(paths)}
+        return {config.name(path): project.fingerprint(Path(path)) for path in sorted(paths)}
 
     return {
         "stage": stage.address,
@@ -142,11 +141,3 @@ def _files(root: Path, pattern: str) -> list[Path]:
     if not files:
         raise CodeError(f"pyproject.toml: tool.dvc-imports.files: no file matches {pattern!r}")
     return files
-
-
-@cache
-def _hash(path: Path) -> str:
-    try:
-        return file_fingerprint(path)
-    except (OSError, *PARSE_ERRORS) as error:
-        raise CodeError(f"{path}: cannot be read: {error}") from None

@@ -67,7 +67,7 @@ class Source:
         try:
             variables = {**self.variables, "__file__": ast.Constant(str(self.path))}
             return os.path.normpath(os.path.join(cwd, _evaluate(expression, variables, cwd)))
-        except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
             return None
 
 
@@ -195,13 +195,7 @@ def _is_sys_path(node: object) -> bool:
 def _evaluate(  # noqa: PLR0911 - one for each kind of expression
     node: ast.expr | None, variables: dict[str, ast.expr], cwd: Path
 ) -> Any:
-    """Return the path that an expression of literals, ``__file__`` and path functions gives.
-
-    Raises
-    ------
-    ValueError, TypeError, AttributeError, IndexError or RecursionError
-        if the expression contains anything else
-    """
+    """Return the path that an expression of literals, ``__file__`` and path functions gives."""
 
     def value(part: ast.expr | None) -> Any:
         return _evaluate(part, variables, cwd)
@@ -226,21 +220,21 @@ def _evaluate(  # noqa: PLR0911 - one for each kind of expression
         case ast.Subscript(value=part, slice=index):
             return value(part)[value(index)]
         case ast.Call(func=function, args=arguments):
-            values = [*map(value, arguments)]
             owner = getattr(function, "value", None)
-            match getattr(function, "attr", None) or getattr(function, "id", None):
-                case "getcwd":
-                    return str(cwd)
+            values = [*map(value, arguments)]
+            match getattr(function, "attr", None) or getattr(function, "id", ""):
                 case "cwd":
                     return cwd
+                case "getcwd":
+                    return str(cwd)
                 case "Path" | "PurePath":
                     return Path(*values)
-                case "str" | "fspath":
+                case "fspath" | "str":
                     return str(*values)
-                case "join" | "dirname" | "normpath" as name:
-                    return getattr(os.path, name)(*values)
-                case "abspath" | "realpath" as name:
-                    return getattr(os.path, name)(os.path.join(cwd, *values))
-                case "resolve" | "absolute" | "as_posix" | "joinpath" as name:
-                    return getattr(Path(cwd, value(owner)), name)(*values)
+                case "dirname" | "join" | "normpath" as called:
+                    return getattr(os.path, called)(*values)
+                case "abspath" | "realpath" as called:
+                    return getattr(os.path, called)(os.path.join(cwd, *values))
+                case "absolute" | "as_posix" | "joinpath" | "resolve" as called:
+                    return getattr(Path(cwd, value(owner)), called)(*values)
     raise ValueError("not readable")

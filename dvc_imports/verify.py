@@ -83,26 +83,20 @@ def check_files(
 def _find_record(
     config: Config, stage: str | None, main: str | None
 ) -> tuple[Path, dict[str, Any]]:
-    """Return the record of a stage, and its path.
-
-    Raises
-    ------
-    CodeError
-        if there is not exactly one
-    """
+    """Return the record of a stage, and its path; raise an error if there is not just one."""
     folder = config.root / config.output
     wanted = stage or os.environ.get("DVC_STAGE", "")
     script = config.name(os.path.realpath(main)) if main else "this command"
     records = [(path, read_record(path)) for path in sorted(folder.rglob("*.json"))]
     found = [(path, record) for path, record in records if record]
     exact = [each for each in found if each[1]["stage"] == wanted]
-    if wanted:
+    if stage:
+        found = exact
+    elif wanted:
+        # DVC gives the path of dvc.yaml relative to the folder in which it was started
         name = wanted.rpartition(":")[2]
         found = [each for each in found if each[1]["stage"].rpartition(":")[2] == name]
-    if stage and exact:
-        found = exact
     if len(found) > 1:
-        # DVC gives the path of dvc.yaml relative to the folder in which it was started
         found = [each for each in found if script in each[1]["runs"]]
     if len(found) > 1:
         found = [each for each in exact if each in found] or found
