@@ -146,15 +146,18 @@ class _Follower:
                 found = [*found, *self.project.find(f"{base}.{each.name}", folders)[0]]
         if not found:
             self.problem(f"pyproject.toml declares module {name}, which is not found")
-        self.queue += found
+        self.add(found)
+
+    def add(self, files: list[File]) -> None:
+        self.queue += [each for each in files if each not in self.done]
 
     def enter(self, path: str, module: str) -> None:
         """Read a file that the stage runs."""
-        real = self.project.real(path)
-        if (path, module) in self.done or real.startswith(ITSELF + os.sep):
+        if (path, module) in self.done:
             return
         self.done.add((path, module))
-        if self.settings.excludes(self.config.name(real)):
+        real = self.project.real(path)
+        if real.startswith(ITSELF + os.sep) or self.settings.excludes(self.config.name(real)):
             return
         self.closure.modules.setdefault(real, set()).add(path)
         if path.endswith(COMPILED):
@@ -204,7 +207,7 @@ class _Follower:
             return []
         found, places = self.project.find(base, folders)
         if places is None:
-            self.queue += found
+            self.add(found)
             return None
         for name in wanted.names:
             names = self.exported(found, path, wanted.line) if name == "*" else [name]
@@ -214,7 +217,7 @@ class _Follower:
             return None
         if wanted.choice:  # `try` needs just one of its imports
             self.chosen.add((path, wanted.choice))
-        self.queue += found
+        self.add(found)
         return found
 
     def exported(self, found: list[File], path: str, line: int) -> tuple[str, ...]:
