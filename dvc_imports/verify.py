@@ -102,10 +102,11 @@ def _find_record(
         found = [each for each in exact if each in found] or found
     if len(found) == 1:
         return found[0]
-    names = ", ".join(record["stage"] for _, record in found)
-    count = f"several records ({names}); name the stage" if found else "no record"
     what = f"stage {wanted}" if wanted else script
-    raise CodeError(f"{folder}: {count} of {what}; `dvc-imports record` writes it")
+    if not found:
+        raise CodeError(f"{folder}: no record of {what}; `dvc-imports record` writes it")
+    names = ", ".join(record["stage"] for _, record in found)
+    raise CodeError(f"{folder}: several records of {what} ({names}); name the stage")
 
 
 def read_record(path: Path) -> dict[str, Any]:
