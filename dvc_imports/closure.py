@@ -3,7 +3,6 @@
 import os
 import pkgutil
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, FrozenImporter, PathFinder
@@ -55,6 +54,7 @@ class Project:
         self.sources: dict[str, Source] = {}
         self.real = cache(os.path.realpath)
         self.find = cache(_find)
+        self.editable = cache(self._editable)
         self.fingerprint = cache(_fingerprint)
         self._commands = Commands(config.top)
         self._index: dict[str, list[str]] = {}
@@ -78,6 +78,14 @@ class Project:
         if path not in self.sources:
             self.sources[path] = read_source(Path(path))
         return self.sources[path]
+
+    def _editable(self, top: str) -> list[str]:
+        """Return the folder of an editable installation of the project in this environment."""
+        origin = Path(_installed(top))
+        if is_installed(origin) or not origin.is_relative_to(self.config.top):
+            return []
+        package = origin.parent if origin.name == "__init__.py" else origin
+        return [str(package.parent)]
 
     def matches(self, name: str) -> list[str]:
         """Return the folders of the repository in which a dotted name would be found."""
@@ -235,14 +243,7 @@ class _Follower:
             return ()
         if top in sys.stdlib_module_names:
             return tuple(self.front)
-        return (*self.front, *self.back, *self.editable(top))
-
-    def editable(self, top: str) -> Iterator[str]:
-        """Yield the folder of an editable installation of the project in this environment."""
-        origin = Path(_installed(top))
-        if not is_installed(origin) and origin.is_relative_to(self.config.top):
-            package = origin.parent if origin.name == "__init__.py" else origin
-            yield str(package.parent)
+        return (*self.front, *self.back, *self.project.editable(top))
 
     def missing(self, wanted: Import, path: str, how: str = "") -> None:
         """Report an import that is not found, unless it is of an installed package."""

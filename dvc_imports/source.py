@@ -94,8 +94,8 @@ def state(path: Path) -> tuple[int, ...]:
 
 def _read(source: Source, code: bytes) -> None:
     """Read imports, except those for type checking, assignments and calls."""
-    has_calls = any(word in code for word in WORDS)
-    nodes: deque[tuple[ast.AST, int]] = deque([(ast.parse(code), 0)])
+    tree = ast.parse(code)
+    nodes: deque[tuple[ast.AST, int]] = deque([(tree, 0)])
     while nodes:
         node, choice = nodes.popleft()
         children = ast.iter_child_nodes(node)
@@ -109,8 +109,6 @@ def _read(source: Source, code: bytes) -> None:
             source.imports.append(Import(module, names, node.lineno, choice))
         elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
             _read_assignment(source, node)
-        elif isinstance(node, ast.Call):
-            _read_call(source, node, b"hydra" in code)
         elif isinstance(node, ast.Try) and any(map(_catches_imports, node.handlers)):
             choice = choice or node.lineno
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in (
@@ -118,9 +116,11 @@ def _read(source: Source, code: bytes) -> None:
             getattr(node.test, "attr", None),
         ):
             children = iter(node.orelse)
-        nodes += [
-            (child, choice) for child in children if has_calls or isinstance(child, STATEMENTS)
-        ]
+        nodes += [(child, choice) for child in children if isinstance(child, STATEMENTS)]
+    if any(word in code for word in WORDS):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                _read_call(source, node, b"hydra" in code)
 
 
 def _catches_imports(handler: ast.ExceptHandler) -> bool:
