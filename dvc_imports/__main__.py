@@ -13,6 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="dvc-imports", description="Let the stages of a DVC project follow their imports."
     )
+    parser.set_defaults(json=False)
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="name the modules that no dependency covers")
     check.add_argument("--json", action="store_true", help="print stages and modules as JSON")
@@ -36,29 +37,28 @@ def main() -> None:
 
 
 def _with_pipelines(arguments: argparse.Namespace) -> int:
-    from dvc_imports.check import check  # noqa: PLC0415
-    from dvc_imports.record import Codes, write_records  # noqa: PLC0415
-    from dvc_imports.stages import Pipelines  # noqa: PLC0415 - imports DVC
+    from dvc_imports.check import check  # noqa: PLC0415 - imports DVC
+    from dvc_imports.closure import Project  # noqa: PLC0415
+    from dvc_imports.fix import fix  # noqa: PLC0415
+    from dvc_imports.record import write_records  # noqa: PLC0415
+    from dvc_imports.stages import Pipelines  # noqa: PLC0415
 
     gc.disable()  # it would search the syntax trees of all modules again and again
     pipelines = Pipelines()
-    codes = Codes(read_config(pipelines.root))
+    project = Project(read_config(pipelines.root))
     if arguments.command == "record":
-        stages, problems = write_records(codes, pipelines.stages)
-        print(f"{codes.config.output}: the code of {len(stages)} stages")
+        stages, problems = write_records(project, pipelines.stages)
+        print(f"{project.config.output}: the code of {len(stages)} stages")
         print("".join(f"error: {each}\n" for each in problems), end="", file=sys.stderr)
         return 0
-    reports = check(pipelines, codes)
+    reports = check(pipelines, project)
     if arguments.command == "fix":
-        from dvc_imports.fix import fix  # noqa: PLC0415
-
         for file in fix(pipelines.root, reports):
             print(f"{file}: changed; `dvc commit` accepts the results as they are")
-        pipelines = Pipelines()
-        reports = check(pipelines, codes)
+        reports = check(Pipelines(), project)
     missing = sum(len(report.missing) for report in reports)
     unresolved = sum(len(report.unresolved) for report in reports)
-    if getattr(arguments, "json", False):
+    if arguments.json:
         keys = ("modules", "missing", "unresolved")
         content = [
             {"stage": each.stage.address, **{key: getattr(each, key) for key in keys}}
@@ -67,11 +67,12 @@ def _with_pipelines(arguments: argparse.Namespace) -> int:
         print(json.dumps(content, indent=2))
         return bool(missing or unresolved)
     for report in reports:
-        file, name = codes.config.name(report.stage.file), report.stage.address.rpartition(":")[2]
+        stage = report.stage
+        name = f"{project.config.name(stage.file)}: {stage.address.rpartition(':')[2]}"
         for module in report.missing:
-            print(f"{file}: {name}: imports {module}, which no dependency names")
+            print(f"{name}: imports {module}, which no dependency names")
         for message in report.unresolved:
-            print(f"{file}: {name}: {message}")
+            print(f"{name}: {message}")
     print(f"{len(reports)} stages, {missing} missing modules, {unresolved} unresolved imports")
     return bool(missing or unresolved)
 

@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dvc_imports.projects import console_scripts, pytest_option
@@ -13,7 +13,8 @@ PYTHON = re.compile(
     r"^(python|pypy)[\d.]*w?(\.exe)?$|^py(\.exe)?$|^\$\{?PYTHON\w*\}?$", re.IGNORECASE
 )
 ASSIGNMENT = re.compile(r"^\w+=")
-SEPARATORS = re.compile(r"^[;&|()]+$")
+SEPARATORS = re.compile(r"^[;&|()\n]+$")
+COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 KEYWORDS = {"do", "then", "else", "elif", "if", "while", "until", "{", "}", "!", "exec", "export"}
 SHELLS = {"sh", "bash", "zsh", "dash", "ksh", "fish"}
 # commands before which another command stands
@@ -21,6 +22,14 @@ RUNNERS = {
     *("accelerate", "conda", "coverage", "deepspeed", "dvc-imports", "env", "hatch", "mamba"),
     *("micromamba", "mpiexec", "mpirun", "nice", "nohup", "pdm", "pipenv", "pixi", "poetry", "rye"),
     *("srun", "stdbuf", "sudo", "time", "timeout", "torchrun", "uv", "xvfb-run"),
+}
+# modules that run as a command of this name
+MODULES = {
+    "accelerate": "accelerate",
+    "coverage": "coverage",
+    "dvc_imports": "dvc-imports",
+    "papermill": "papermill",
+    "torch": "torchrun",
 }
 # commands that read Python files without running them
 READERS = {
@@ -37,8 +46,8 @@ class Run:
 
     Attributes
     ----------
-    kind : "script", "module", "code", "tests" or "notebook"
-    what : the script's path, the module's dotted name, or the code itself
+    kind : "file", "module" or "code"
+    what : the file's path, the module's dotted name, or the code itself
     cwd : the folder in which it runs
     front : folders that are searched for modules first
     """
@@ -47,6 +56,36 @@ class Run:
     what: str
     cwd: Path
     front: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a command runs.
+
+    Attributes
+    ----------
+    cwd : the current folder
+    paths : the folders of PYTHONPATH
+    depth : number of shell scripts around the command
+    """
+
+    cwd: Path
+    paths: tuple[str, ...]
+    depth: int = 0
+
+    def searched(self, *folders: Path) -> tuple[str, ...]:
+        """Return the folders that are searched for modules, those of a program first."""
+        return (*map(str, folders), *self.paths)
+
+    def assigned(self, word: str) -> "Place":
+        """Return the place after an assignment; ``$PWD`` is known, other variables are not."""
+        name, _, value = word.partition("=")
+        value = re.sub(r"\$\{?PWD\}?|\$\(pwd\)|`pwd`", lambda _: str(self.cwd), value)
+        parts = [part for part in value.split(os.pathsep) if part and "$" not in part]
+        if name != "PYTHONPATH":
+            return self
+        folders = [os.path.normpath(self.cwd / part) for part in parts]
+        return replace(self, paths=(*folders, *self.paths))
 
 
 class Commands:
@@ -58,169 +97,133 @@ class Commands:
     """
 
     def __init__(self, top: Path) -> None:
-        self._top = top
-        self._scripts: dict[str, str] | None = None
+        self._scripts = console_scripts(top)
         self.problems: list[str] = []
 
-    def read(self, text: str, cwd: Path, depth: int = 0) -> Iterator[Run]:
+    def read(self, text: str, cwd: Path) -> Iterator[Run]:
         """Yield the Python that a command runs; add to ``problems`` what cannot be read."""
+        place = Place(cwd, ()).assigned(f"PYTHONPATH={os.environ.get('PYTHONPATH', '')}")
+        yield from self._lines(text, place, repr(text))
+
+    def _lines(self, text: str, place: Place, name: str) -> Iterator[Run]:
         text = text.replace("\\\n", " ")
         if os.name == "nt":
             text = text.replace("\\", "/")
+        lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|()\n")
+        lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
         try:
-            lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|()")
-            lexer.whitespace_split = True
-            lexer.commenters = ""
             words = list(lexer)
         except ValueError as error:
-            self.problems.append(f"{text!r}: not a command that can be read: {error}")
+            self.problems.append(f"{name}: not a command that can be read: {error}")
             return
-        here, paths = cwd, tuple(_split_path(os.environ.get("PYTHONPATH", ""), cwd))
         for command in _split(words):
             while command and (command[0] in KEYWORDS or ASSIGNMENT.match(command[0])):
-                name, _, value = command.pop(0).partition("=")
-                if name == "PYTHONPATH":
-                    paths = (*_split_path(value, here), *paths)
+                place = place.assigned(command.pop(0))
             if command[:1] == ["cd"] and len(command) > 1:
-                here = Path(os.path.normpath(here / command[1]))
+                place = replace(place, cwd=Path(os.path.normpath(place.cwd / command[1])))
             elif command:
-                yield from self._simple(command, here, paths, depth)
+                yield from self._command(command, place)
 
-    def _simple(
-        self, words: list[str], cwd: Path, paths: tuple[str, ...], depth: int
-    ) -> Iterator[Run]:
+    def _command(self, words: list[str], place: Place) -> Iterator[Run]:
         """Yield what one command without operators runs."""
-        program = Path(words[0]).name
+        program, rest = Path(words[0]).name, words[1:]
         if PYTHON.match(program):
-            yield from self._python(words[1:], cwd, paths, depth)
+            yield from self._python(rest, place)
         elif program in {"pytest", "py.test"}:
-            yield from self._tests(words[1:], cwd, paths)
+            yield from self._tests(rest, place)
         elif program in {"papermill", "jupyter", "runipy"}:
-            books = [word for word in words[1:] if word.endswith(".ipynb")]
-            if program != "jupyter" or {"execute", "--execute", "run"} & {*words}:
-                yield from self._scripts_in(books[:1], cwd, paths, "notebook")
+            books = [word for word in rest if word.endswith(".ipynb")]  # the second is the output
+            if program != "jupyter" or {"execute", "--execute", "run"} & {*rest}:
+                yield from self._files(books[:1], place)
         elif program in RUNNERS:
-            yield from self._runner(words[1:], cwd, paths, depth)
+            yield from self._runner(rest, place)
         elif program in SHELLS:
-            yield from self._shell(words[1:], cwd, depth)
-        elif program in self._console_scripts():
-            yield Run("module", self._console_scripts()[program], cwd, paths)
-        elif "/" in words[0] and (cwd / words[0]).is_file():
-            yield from self._executable(words, cwd, paths, depth)
+            yield from self._shell(rest, place)
+        elif program in self._scripts:
+            yield Run("module", self._scripts[program], place.cwd, place.paths)
+        elif "/" in words[0] and (place.cwd / words[0]).is_file():
+            yield from self._executable(words, place)
         elif program not in READERS:
-            yield from self._scripts_in(words, cwd, paths)
+            yield from self._files([word for word in rest if word.endswith(".py")], place)
 
-    def _python(
-        self, words: list[str], cwd: Path, paths: tuple[str, ...], depth: int
-    ) -> Iterator[Run]:
-        words, isolated = [*words], False
+    def _python(self, words: list[str], place: Place) -> Iterator[Run]:
+        words = [*words]
         while words and words[0].startswith("-") and words[0] != "-":
             option = words.pop(0)
-            isolated = isolated or bool(re.match(r"^-[a-zA-Z]*[IP]", option))
             if option in WITH_VALUE and words:
                 words.pop(0)
             letter = re.match(r"^-[bBdEhiIOPqRsSuvVx]*([mc])(.*)$", option, re.DOTALL)
             if letter:
-                rest = [letter[2]] if letter[2] else []
-                front = paths if isolated else (str(cwd), *paths)
-                yield from self._option(letter[1], [*rest, *words], cwd, front, depth)
+                words = [letter[2], *words] if letter[2] else words
+                if words and letter[1] == "c":
+                    yield Run("code", words[0], place.cwd, place.searched(place.cwd))
+                elif words:
+                    yield from self._module(words, place)
                 return
         if not words or words[0] == "-":
             self.problems.append("runs Python code from its standard input, which is not followed")
         elif words[0][-1:] not in {"<", ">"}:
-            yield self._script(words[0], cwd, paths, isolated)
+            yield _file(words[0], place)
 
-    def _option(
-        self, letter: str, words: list[str], cwd: Path, front: tuple[str, ...], depth: int
-    ) -> Iterator[Run]:
-        """Yield what ``python -m`` or ``python -c`` runs."""
-        if not words:
-            return
-        if letter == "c":
-            yield Run("code", words[0], cwd, front)
-        elif words[0] == "pytest":
-            yield from self._tests(words[1:], cwd, front)
-        elif words[0] == "dvc_imports":
-            yield from self._runner(words[1:], cwd, front[1:], depth)
+    def _module(self, words: list[str], place: Place) -> Iterator[Run]:
+        """Yield what ``python -m`` runs."""
+        front = place.searched(place.cwd)
+        program = MODULES.get(words[0].partition(".")[0])
+        if words[0] == "pytest":
+            yield from self._tests(words[1:], replace(place, paths=front))
+        elif program:
+            yield from self._command([program, *words[1:]], place)
         else:
-            yield Run("module", words[0], cwd, front)
-            if words[0] in {"coverage", "papermill", "torch.distributed.run"} or (
-                words[0].startswith(("accelerate", "torch.distributed"))
-            ):
-                yield from self._simple([words[0].partition(".")[0], *words[1:]], cwd, front, depth)
+            yield Run("module", words[0], place.cwd, front)
 
-    def _runner(
-        self, words: list[str], cwd: Path, paths: tuple[str, ...], depth: int
-    ) -> Iterator[Run]:
+    def _runner(self, words: list[str], place: Place) -> Iterator[Run]:
         """Yield what a command runs that begins with another, such as ``uv run`` or ``env``."""
         for index, word in enumerate(words):
             name, rest = Path(word).name, words[index + 1 :]
+            runs: Iterator[Run] = iter(())
             if ASSIGNMENT.match(word):
-                if word.startswith("PYTHONPATH="):
-                    paths = (*_split_path(word.partition("=")[2], cwd), *paths)
+                place = place.assigned(word)
             elif word in {"-m", "--module"} and rest:
-                yield from self._option("m", rest, cwd, (str(cwd), *paths), depth)
-                return
-            elif (
-                PYTHON.match(name)
-                or name in {"pytest", "papermill", "jupyter", *RUNNERS, *SHELLS}
-                or name in self._console_scripts()
-                or ("/" in word and (cwd / word).is_file())
-            ) and words[index - 1 : index] not in (["--with"], ["-p"], ["--python"], ["-n"]):
-                yield from self._simple(words[index:], cwd, paths, depth)
-                return
+                runs = self._module(rest, place)
             elif word.endswith(".py") and not word.startswith("-"):
-                yield self._script(word, cwd, paths)
+                runs = iter([_file(word, place)])
+            elif words[max(index - 1, 0)] not in {"--with", "-p", "--python", "-n"} and (
+                PYTHON.match(name)
+                or name in {"pytest", "papermill", "jupyter", *RUNNERS, *SHELLS, *self._scripts}
+                or "/" in word
+            ):
+                runs = self._command(words[index:], place)
+            found = [*runs]
+            if found:
+                yield from found
                 return
 
-    def _shell(self, words: list[str], cwd: Path, depth: int) -> Iterator[Run]:
+    def _shell(self, words: list[str], place: Place) -> Iterator[Run]:
         rest = [word for word in words if not word.startswith("-") or "c" in word]
-        if not rest or depth > 5:
+        inner = replace(place, depth=place.depth + 1)
+        if not rest or place.depth > 5:  # a script may call itself
             return
         if rest[0].startswith("-"):
-            yield from self.read(" ".join(rest[1:2]), cwd, depth + 1)
-        elif (cwd / rest[0]).is_file():
-            try:
-                text = (cwd / rest[0]).read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                return
-            text = re.sub(r"(^|\s)#.*", r"\1", text.replace("\\\n", " "))
-            here = cwd
-            for line in text.splitlines():
-                yield from self.read(line, here, depth + 1)
-                change = re.match(r"^\s*cd\s+([^\s;&|$]+)\s*$", line)
-                here = Path(os.path.normpath(here / change[1])) if change else here
+            yield from self._lines(" ".join(rest[1:2]), inner, repr(rest[-1]))
+        elif (place.cwd / rest[0]).is_file():
+            text = (place.cwd / rest[0]).read_text(encoding="utf-8", errors="replace")
+            yield from self._lines(COMMENT.sub("", text), inner, rest[0])
 
-    def _executable(
-        self, words: list[str], cwd: Path, paths: tuple[str, ...], depth: int
-    ) -> Iterator[Run]:
+    def _executable(self, words: list[str], place: Place) -> Iterator[Run]:
         """Yield what a file runs, by its first line."""
-        with (cwd / words[0]).open("rb") as file:
-            first = file.readline(200).decode("utf-8", "replace")
-        if "python" in first or words[0].endswith(".py"):
-            yield self._script(words[0], cwd, paths)
-        elif re.search(r"\b(ba|z|da|k)?sh\b", first) or words[0].endswith(".sh"):
-            yield from self._shell(words, cwd, depth)
+        with (place.cwd / words[0]).open("rb") as file:
+            first = file.readline(200)
+        if b"python" in first or words[0].endswith(".py"):
+            yield _file(words[0], place)
+        elif re.search(rb"\b(ba|z|da|k)?sh\b", first) or words[0].endswith(".sh"):
+            yield from self._shell(words, place)
 
-    def _script(self, path: str, cwd: Path, paths: tuple[str, ...], isolated: bool = False) -> Run:
-        if (cwd / path).is_dir():  # a folder with __main__.py
-            path, folder = os.path.join(path, "__main__.py"), os.path.realpath(cwd / path)
-        else:
-            folder = os.path.dirname(os.path.realpath(cwd / path))
-        return Run("script", path, cwd, paths if isolated else (folder, *paths))
+    def _files(self, words: list[str], place: Place) -> Iterator[Run]:
+        yield from (_file(word, place) for word in words if (place.cwd / word).is_file())
 
-    def _scripts_in(
-        self, words: list[str], cwd: Path, paths: tuple[str, ...], kind: str = "script"
-    ) -> Iterator[Run]:
-        suffix = ".ipynb" if kind == "notebook" else ".py"
-        for word in words:
-            if word.endswith(suffix) and (cwd / word).is_file():
-                folder = os.path.dirname(os.path.realpath(cwd / word))
-                front = (folder, str(cwd)) if kind == "notebook" else (folder,)
-                yield Run(kind, word, cwd, (*front, *paths))
-
-    def _tests(self, words: list[str], cwd: Path, paths: tuple[str, ...]) -> Iterator[Run]:
+    def _tests(self, words: list[str], place: Place) -> Iterator[Run]:
         """Yield the test files that pytest collects, and the conftest files above them."""
+        cwd = place.cwd
         top = next((each for each in (cwd, *cwd.parents) if _configures_pytest(each)), cwd)
         named = [cwd / word.partition("::")[0] for word in words if not word.startswith("-")]
         starts = [path for path in named if path.exists()]
@@ -239,31 +242,27 @@ class Commands:
                     base = path.parent
                     while (base / "__init__.py").is_file():
                         base = base.parent
-                    yield Run("tests", str(path), cwd, (str(base), *front, *paths))
+                    yield Run("file", str(path), cwd, (str(base), *front, *place.paths))
 
-    def _console_scripts(self) -> dict[str, str]:
-        if self._scripts is None:
-            self._scripts = console_scripts(self._top)
-        return self._scripts
+
+def _file(path: str, place: Place) -> Run:
+    """Return the run of a script, a notebook, or a folder with ``__main__.py``."""
+    real = Path(os.path.realpath(place.cwd / path))
+    if real.is_dir():
+        return Run("file", os.path.join(path, "__main__.py"), place.cwd, place.searched(real))
+    current = [place.cwd] if path.endswith(".ipynb") else []
+    return Run("file", path, place.cwd, place.searched(real.parent, *current))
 
 
 def _split(words: list[str]) -> Iterator[list[str]]:
     """Yield the simple commands between operators, without redirections."""
     command: list[str] = []
     for word in [*words, ";"]:
-        if SEPARATORS.match(word):
-            if command:
-                yield [each for each in command if each[:1] not in {"<", ">"}]
-            command = []
-        else:
+        if not SEPARATORS.match(word):
             command.append(word)
-
-
-def _split_path(value: str, cwd: Path) -> list[str]:
-    """Return the folders of a PYTHONPATH; ``$PWD`` is the current one, other variables unknown."""
-    value = re.sub(r"\$\{?PWD\}?|\$\(pwd\)|`pwd`", lambda _: str(cwd), value)
-    parts = [part for part in re.split(rf"[{os.pathsep}]", value) if part and "$" not in part]
-    return [os.path.normpath(cwd / part) for part in parts]
+        elif command:
+            yield [each for each in command if each[:1] not in {"<", ">"}]
+            command = []
 
 
 def _configures_pytest(folder: Path) -> bool:

@@ -1,7 +1,6 @@
 """Read ``[tool.dvc-imports]`` in pyproject.toml, and find the project's folders."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -9,9 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+try:
+    import tomllib
+except ImportError:  # on Python 3.10; DVC brings tomlkit
+    import tomlkit as tomllib  # type: ignore[no-redef]
+
 LISTS = ("paths", "modules", "files", "exclude")
 # folders that contain installed packages, never the project's own
-INSTALLED = ("site-packages", "dist-packages")
+INSTALLED = {"site-packages", "dist-packages"}
+
+Lists = Mapping[str, tuple[str, ...]]
 
 
 class CodeError(Exception):
@@ -27,6 +33,11 @@ class Settings:
     files: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
+    def excludes(self, name: str) -> bool:
+        """Return whether a path is, or lies in, one that is left out."""
+        patterns = [pattern.rstrip("/") for pattern in self.exclude]
+        return any(fnmatchcase(name, each) or fnmatchcase(name, f"{each}/*") for each in patterns)
+
 
 @dataclass(frozen=True)
 class Config:
@@ -38,31 +49,24 @@ class Config:
     output : folder of the records
     packages : import names, with the distributions whose versions are recorded for each
     locks : lock files, with which the installed versions are compared
+    everywhere : lists for all stages
+    stages : lists by stage, template or pattern
     """
 
     root: Path
     output: str = ".dvc-imports"
-    packages: Mapping[str, tuple[str, ...]] | tuple[str, ...] = ()
+    packages: Lists | tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
-    everywhere: Settings = Settings()
-    stages: Mapping[str, Settings] = field(default_factory=dict)
+    everywhere: Lists = field(default_factory=dict)
+    stages: Mapping[str, Lists] = field(default_factory=dict)
 
     def for_stage(self, address: str) -> Settings:
-        """Return what is declared for all stages and for this one.
-
-        A stage is named by its address, by the name of its template, or by a pattern.
-        """
-        names = (address, address.rpartition("@")[0])
-        tables = [
-            table
-            for pattern, table in self.stages.items()
-            if any(name and fnmatchcase(name, pattern) for name in names)
-        ]
-        merged: dict[str, Any] = {}
-        for key in LISTS:
-            lists = [getattr(each, key) for each in (self.everywhere, *tables)]
-            if any(each is not None for each in lists):
-                merged[key] = tuple(item for each in lists for item in each or ())
+        """Return what is declared for all stages and for this one."""
+        merged = {**self.everywhere}
+        for pattern, lists in self.stages.items():
+            template = address.rpartition("@")[0]
+            if fnmatchcase(address, pattern) or (template and fnmatchcase(template, pattern)):
+                merged |= {key: (*merged.get(key, ()), *lists[key]) for key in lists}
         return Settings(**merged)
 
     @cached_property
@@ -79,17 +83,9 @@ class Config:
             return Path(path).as_posix()
 
 
-def is_excluded(name: str, exclude: tuple[str, ...]) -> bool:
-    """Return whether a path relative to the root is, or lies in, one that is left out."""
-    return any(
-        fnmatchcase(name, pattern.rstrip("/")) or fnmatchcase(name, f"{pattern.rstrip('/')}/*")
-        for pattern in exclude
-    )
-
-
 def is_installed(path: str | Path) -> bool:
     """Return whether a file belongs to installed packages, by the names of its folders."""
-    return not {*INSTALLED}.isdisjoint(Path(path).parts)
+    return not INSTALLED.isdisjoint(Path(path).parts)
 
 
 def find_root(*starts: Path) -> Path:
@@ -102,7 +98,7 @@ def find_root(*starts: Path) -> Path:
     """
     for folder in [each for start in starts for each in (start, *start.parents)]:
         if (folder / ".dvc").is_dir():
-            return folder
+            return Path(os.path.realpath(folder))
     raise CodeError(f"{starts[-1]}: not in a DVC project; no folder at or above it contains .dvc")
 
 
@@ -116,41 +112,30 @@ def read_config(root: Path) -> Config:
     """
     where = f"{root / 'pyproject.toml'}: tool.dvc-imports"
     table = dict(read_toml(root / "pyproject.toml").get("tool", {}).get("dvc-imports", {}))
-    unknown = table.keys() - {"output", "packages", "locks", "stages", *LISTS}
-    if unknown:
-        raise CodeError(f"{where}: unknown key {min(unknown)!r}")
-    output = table.get("output", Config.output)
+    output = table.pop("output", Config.output)
     if not isinstance(output, str):
         raise CodeError(f"{where}.output: must be a folder's name")
-    packages = table.get("packages", [])
+    packages, stages = table.pop("packages", []), table.pop("stages", {})
     if isinstance(packages, dict):
-        packages = {key: _strings(packages, key, f"{where}.packages") for key in packages}
+        packages = _lists(packages, f"{where}.packages")
     else:
-        packages = _strings(table, "packages", where)
-    return Config(
-        root=root,
-        output=Path(output).as_posix(),
-        packages=packages,
-        locks=_strings(table, "locks", where) or (),
-        everywhere=_settings(table, where),
-        stages={
-            name: _settings(each, f"{where}.stages.{name}", only=True)
-            for name, each in table.get("stages", {}).items()
-        },
-    )
+        packages = _lists({"packages": packages}, where)["packages"]
+    locks = _lists({"locks": table.pop("locks", [])}, where)["locks"]
+    stages = {name: _lists(each, f"{where}.stages.{name}", LISTS) for name, each in stages.items()}
+    everywhere = _lists(table, where, LISTS)
+    return Config(root, Path(output).as_posix(), packages, locks, everywhere, stages)
 
 
-def _settings(table: Any, where: str, only: bool = False) -> Settings:
-    if not isinstance(table, dict) or (only and table.keys() - {*LISTS}):
-        raise CodeError(f"{where}: must be a table with keys of {', '.join(LISTS)}")
-    return Settings(**{key: _strings(table, key, where) for key in LISTS if key in table})
-
-
-def _strings(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise CodeError(f"{where}.{key}: must be a list of strings")
-    return tuple(value)
+def _lists(table: Any, where: str, keys: tuple[str, ...] = ()) -> Lists:
+    """Return a table of lists, after a check that it is one and contains no other key."""
+    if not isinstance(table, dict):
+        raise CodeError(f"{where}: must be a table with keys of {', '.join(keys)}")
+    for key, value in table.items():
+        if keys and key not in keys:
+            raise CodeError(f"{where}: unknown key {key!r}")
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise CodeError(f"{where}.{key}: must be a list of strings")
+    return {key: tuple(value) for key, value in table.items()}
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -162,20 +147,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         if it is not valid
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        try:
-            import tomllib  # noqa: PLC0415 - of Python 3.11 and later
-        except ImportError:  # DVC brings tomlkit
-            import tomlkit  # noqa: PLC0415
-
-            return dict(tomlkit.parse(text).unwrap())
-        return tomllib.loads(text)
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:  # both libraries' errors are ValueErrors
         raise CodeError(f"{path}: not valid TOML: {error}") from None
-
-
-def normalized(distribution: str) -> str:
-    """Return a distribution's name as the packaging standards compare it."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()

@@ -3,115 +3,22 @@
 import json
 import os
 import re
+from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
-from dvc_imports.closure import Closure, Project
-from dvc_imports.commands import Commands
-from dvc_imports.config import CodeError, Config, normalized, read_toml
-from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
-from dvc_imports.source import Source, state
+from dvc_imports.closure import Project
+from dvc_imports.config import CodeError, Config, read_toml
+from dvc_imports.source import state
 from dvc_imports.stages import Stage
+from dvc_imports.verify import installed_version, read_record
+
+_installed_packages = cache(packages_distributions)
 
 
-class Codes:
-    """The code of stages."""
-
-    def __init__(self, config: Config) -> None:
-        self.config, self.project = config, Project(config)
-        self._commands = Commands(config.top)
-        self._sources: dict[Path, Source] = {}
-
-    @cache  # noqa: B019 - lives as long as the program
-    def closure(self, stage: Stage) -> Closure:
-        """Follow the imports of a stage's commands."""
-        self._commands.problems.clear()
-        runs = [run for text in stage.commands for run in self._commands.read(text, stage.wdir)]
-        closure = self.project.follow(runs, self.config.for_stage(stage.address))
-        closure.problems[:0] = self._commands.problems
-        self._sources |= {source.path: source for source in closure.modules.values() if source}
-        return closure
-
-    def record(self, stage: Stage) -> dict[str, Any] | None:
-        """Return the record of a stage, or None if it runs no Python of the project.
-
-        Raises
-        ------
-        CodeError
-            if a module cannot be read, or a package is not installed as locked
-        """
-        closure = self.closure(stage)
-        if not closure.modules:
-            return None
-        name = self.config.name
-        modules = {
-            name(path): source.fingerprint
-            if source and path.endswith((".py", ".ipynb"))
-            else _hash(Path(path))
-            for path, source in closure.modules.items()
-        }
-        files = [
-            path
-            for pattern in self.config.for_stage(stage.address).files
-            for path in _files(self.config.root, pattern)
-        ]
-        return {
-            "stage": stage.address,
-            "runs": sorted({*closure.runs}),
-            "modules": dict(sorted(modules.items())),
-            "files": {name(path): _hash(path) for path in sorted({*files})},
-            "packages": self.versions(closure.external),
-        }
-
-    def assert_unchanged(self) -> None:
-        """Raise an error if a module has changed since it was read.
-
-        DVC hashes the modules after they were recorded, and would take the edit for recorded.
-        """
-        for path, source in self._sources.items():
-            if not path.exists() or state(path) != source.state:
-                raise CodeError(
-                    f"{self.config.name(path)}: changed while it was recorded; run it again"
-                )
-
-    def versions(self, imported: set[str]) -> dict[str, str]:
-        """Return the installed versions of the configured packages that are imported."""
-        table = self._packages()
-        names = {name for each in imported for name in table.get(each, ())}
-        versions = {name: installed(name) for name in sorted(names)}
-        for lock in self.config.locks:
-            locked = _read_lock(self.config.root / lock)
-            for name, number in versions.items():
-                expected = locked.get(normalized(name), set())
-                if expected and number not in expected:
-                    raise CodeError(
-                        f"{lock}: names {name} {' or '.join(sorted(expected))}, but {number} is"
-                        " installed; install the lock first"
-                    )
-        return versions
-
-    @cache  # noqa: B019
-    def _packages(self) -> dict[str, tuple[str, ...]]:
-        """Return the distributions to record, by import name."""
-        if isinstance(self.config.packages, dict):
-            return self.config.packages
-        wanted, table = self.config.packages, {}
-        for imported, distributions in packages_distributions().items() if wanted else ():
-            plain = {*map(normalized, distributions)}
-            if imported in wanted or plain & {*map(normalized, wanted)}:
-                table[imported] = tuple(sorted(plain))
-        found = {*table, *(each for names in table.values() for each in names)}
-        for name in wanted:
-            plain_name = normalized(name)
-            # Python 3.10 does not find what every distribution lets import
-            if not found & {name, plain_name} and _is_installed(name):
-                table[name] = (plain_name,)
-        return table
-
-
-def write_records(codes: Codes, stages: list[Stage]) -> tuple[list[str], list[str]]:
+def write_records(project: Project, stages: list[Stage]) -> tuple[list[str], list[str]]:
     """Write the records of all stages, and remove those of stages that no longer exist.
 
     A stage whose code cannot be followed gets no record, so that DVC stops before it alone.
@@ -125,58 +32,85 @@ def write_records(codes: Codes, stages: list[Stage]) -> tuple[list[str], list[st
     CodeError
         if a package or a file is not as it must be for all, or a module changes meanwhile
     """
-    folder, written, problems = codes.config.root / codes.config.output, {}, []
+    folder = project.config.root / project.config.output
+    written: dict[str, str] = {}
+    problems = []
     for stage in stages:
-        reasons = [stage.error] if stage.error else codes.closure(stage).problems
+        reasons = [stage.error] if stage.error else project.closure(stage).problems
         if reasons:
             problems.append(f"{stage.address}: no record: {reasons[0]}")
-            continue
-        record = codes.record(stage)
-        if record is not None:
+        elif content := record(project, stage):
             path = folder / stage.record
             if str(path).casefold() in written:
                 raise CodeError(f"{path}: is the record of two stages on some file systems")
             written[str(path).casefold()] = stage.address
-            content = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f"{path.name}.partial")
-            partial.write_text(content, encoding="utf-8", newline="\n")
+            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+            partial.write_text(text, encoding="utf-8", newline="\n")
             os.replace(partial, path)
     for path in folder.rglob("*.json"):
-        if str(path).casefold() not in written and _is_record(path):
+        if str(path).casefold() not in written and read_record(path):
             path.unlink()
-    codes.assert_unchanged()
+    for source in project.sources.values():
+        # DVC hashes the modules after they were recorded, and would take an edit for recorded
+        if not source.path.exists() or state(source.path) != source.state:
+            name = project.config.name(source.path)
+            raise CodeError(f"{name}: changed while it was recorded; run it again")
     return [*written.values()], problems
 
 
-def _is_record(path: Path) -> bool:
-    try:
-        keys = {*json.loads(path.read_bytes())}
-    except (OSError, ValueError, TypeError):
-        return False
-    return set(keys) >= {"stage", "runs", "modules", "packages"}
-
-
-def installed(distribution: str) -> str:
-    """Return the installed version.
+def record(project: Project, stage: Stage) -> dict[str, Any]:
+    """Return the record of a stage; empty if it runs no Python of the project.
 
     Raises
     ------
     CodeError
-        if it is not installed
+        if a file cannot be read, or a package is not installed as locked
     """
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        raise CodeError(f"{distribution}: is not installed") from None
+    closure, config = project.closure(stage), project.config
+    if not closure.modules:
+        return {}
+    patterns = config.for_stage(stage.address).files
+    files = {path for pattern in patterns for path in _files(config.root, pattern)}
+
+    def hashes(paths: Iterable[str | Path]) -> dict[str, str]:
+        return {config.name(path): project.fingerprint(Path(path)) for path in sorted(paths)}
+
+    return {
+        "stage": stage.address,
+        "runs": sorted({*closure.runs}),
+        "modules": hashes(closure.modules),
+        "files": hashes(files),
+        "packages": _versions(config, closure.external),
+    }
 
 
-def _is_installed(distribution: str) -> bool:
-    try:
-        version(distribution)
-    except PackageNotFoundError:
-        return False
-    return True
+def _versions(config: Config, imported: set[str]) -> dict[str, str]:
+    """Return the installed versions of the configured packages that are imported."""
+    names = {name for each in imported for name in _distributions(config, each)}
+    versions = {name: installed_version(name) for name in sorted(names)}
+    for lock in config.locks:
+        locked = _read_lock(config.root / lock)
+        for name, number in versions.items():
+            expected = locked.get(_normalized(name), set())
+            if expected and number not in expected:
+                raise CodeError(
+                    f"{lock}: names {name} {' or '.join(sorted(expected))}, but {number} is"
+                    " installed; install the lock first"
+                )
+    return versions
+
+
+def _distributions(config: Config, imported: str) -> Iterable[str]:
+    """Return the distributions whose versions are recorded for an import name."""
+    if not isinstance(config.packages, tuple):
+        return config.packages.get(imported, ())
+    # Python 3.10 does not find what every distribution lets import
+    known = _installed_packages().get(imported, [imported]) if config.packages else ()
+    names = {*map(_normalized, known)}
+    wanted = {*config.packages, *map(_normalized, config.packages)}
+    return () if wanted.isdisjoint({imported, *names}) else names
 
 
 @cache
@@ -192,21 +126,18 @@ def _read_lock(path: Path) -> dict[str, set[str]]:
     locked: dict[str, set[str]] = {}
     for name, number in pairs:
         if number:
-            locked.setdefault(normalized(name), set()).add(number)
+            locked.setdefault(_normalized(name), set()).add(number)
     return locked
 
 
+def _normalized(distribution: str) -> str:
+    """Return a distribution's name as the packaging standards compare it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
 def _files(root: Path, pattern: str) -> list[Path]:
-    found = [path for path in root.glob(pattern) if path.is_file()]
-    found += [path for path in root.glob(f"{pattern}/**/*") if path.is_file()]
-    if not found:
+    found = [*root.glob(pattern), *root.glob(f"{pattern}/**/*")]
+    files = [path for path in found if path.is_file()]
+    if not files:
         raise CodeError(f"pyproject.toml: tool.dvc-imports.files: no file matches {pattern!r}")
-    return found
-
-
-@cache
-def _hash(path: Path) -> str:
-    try:
-        return file_fingerprint(path)
-    except (OSError, *PARSE_ERRORS) as error:
-        raise CodeError(f"{path}: cannot be read: {error}") from None
+    return files

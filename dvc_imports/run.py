@@ -19,12 +19,11 @@ def run(command: list[str], stage: str | None) -> int:
     CodeError
         if the command cannot be started, no Python took part, or the code is not as recorded
     """
-    root = Path(os.path.realpath(find_root(Path.cwd())))
+    root = find_root(Path.cwd())
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         log.touch()
-        before = os.environ.get("PYTHONPATH")
-        path = os.pathsep.join([str(HOOK), *([before] if before else [])])
+        path = os.pathsep.join(filter(None, [str(HOOK), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, "PYTHONPATH": path, "DVC_IMPORTS_LOG": str(log)}
         try:
             code = subprocess.run(command, env=environment, check=False).returncode
@@ -35,9 +34,7 @@ def run(command: list[str], stage: str | None) -> int:
         return code if code > 0 else 128 - code
     if not lines:
         raise CodeError("no Python took part that can be watched, so nothing is proven")
-    config = read_config(root)
     files = [line for line in dict.fromkeys(lines) if line]
-    modules = [(Path(file).stem, file) for file in files]
-    main = next((file for file in files if is_own(file)), None)
-    check_files(config, stage, modules, main)
+    main = next(filter(is_own, files), None)
+    check_files(read_config(root), stage, [(Path(file).stem, file) for file in files], main)
     return 0

@@ -2,12 +2,12 @@
 
 import ast
 import os
-from collections.abc import Callable, Mapping
+from collections import deque
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from dvc_imports.fingerprint import PARSE_ERRORS, fingerprint, read_code
+from dvc_imports.fingerprint import PARSE_ERRORS, read_code
 
 # calls that import a module by its name, as the first argument
 BY_NAME = {"import_module", "__import__", "run_module"}
@@ -16,6 +16,7 @@ BY_PATH = {"run_path": 0, "spec_from_file_location": 1}
 # words without one of which a module's expressions need no search
 WORDS = (b"sys.path", b"addsitedir", b"instantiate", *(w.encode() for w in (*BY_NAME, *BY_PATH)))
 IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,13 @@ class Import:
 
     Attributes
     ----------
-    module : dotted name; empty in ``from . import x``
-    level : number of leading dots
+    module : dotted name, with a dot in front for each level; only dots in ``from . import x``
     names : names after ``import`` in a ``from`` statement
     line : line in the file
     choice : the same number for all imports of a ``try`` that catches ImportError; 0 for others
     """
 
     module: str
-    level: int = 0
     names: tuple[str, ...] = ()
     line: int = 0
     choice: int = 0
@@ -45,9 +44,10 @@ class Source:
     Attributes
     ----------
     paths : expressions of folders added to ``sys.path``, and whether they come first
-    files : expressions of files that are run by their paths
+    files : expressions of files that are run by their paths, and their lines
     computed : lines that import a name which only the running program knows
     exports : names in ``__all__``; None if it is computed
+    variables : expressions that are assigned to names
     error : why the file cannot be parsed; empty if it can
     state : inode, size and time of the file before it was read
     """
@@ -60,22 +60,15 @@ class Source:
     exports: tuple[str, ...] | None = ()
     variables: dict[str, ast.expr] = field(default_factory=dict)
     error: str = ""
-    code: bytes = b""
     state: tuple[int, ...] = ()
-    tree: ast.Module | None = None
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """The hash of the code."""
-        return fingerprint(self.code, self.tree)
-
-    def folder(self, expression: ast.expr, cwd: Path) -> str | None:
+    def located(self, expression: ast.expr, cwd: Path) -> str | None:
         """Return the path that an expression gives in this file, or None if it is not readable."""
         try:
-            value = evaluate(expression, str(self.path), cwd, self.variables)
-        except (ValueError, RecursionError):
+            variables = {**self.variables, "__file__": ast.Constant(str(self.path))}
+            return os.path.normpath(os.path.join(cwd, _evaluate(expression, variables, cwd)))
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
             return None
-        return os.path.normpath(cwd / value)
 
 
 def read_source(path: Path, code: bytes | None = None) -> Source:
@@ -85,15 +78,11 @@ def read_source(path: Path, code: bytes | None = None) -> Source:
         if code is None:
             source.state = state(path)
             code = read_code(path)
-        source.code = code
-        source.tree = ast.parse(source.code)
-        _read_statements(source, source.tree)
-        if any(word in source.code for word in WORDS):
-            _read_calls(source, source.tree)
+        _read(source, code)
     except (OSError, *PARSE_ERRORS) as error:
         line, reason = getattr(error, "lineno", None), getattr(error, "msg", None) or error
         source.error = f"line {line}: {reason}" if line else str(reason) or type(error).__name__
-        source.imports, source.tree = [], None
+        source.imports = []
     return source
 
 
@@ -103,33 +92,35 @@ def state(path: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _read_statements(source: Source, tree: ast.Module) -> None:
-    """Read import statements anywhere, except those for type checking, and module variables."""
-    nodes: list[tuple[ast.AST, int]] = [(tree, 0)]
+def _read(source: Source, code: bytes) -> None:
+    """Read imports, except those for type checking, assignments and calls."""
+    tree = ast.parse(code)
+    nodes: deque[tuple[ast.AST, int]] = deque([(tree, 0)])
     while nodes:
-        node, choice = nodes.pop()
+        node, choice = nodes.popleft()
+        children = ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             source.imports += [
                 Import(alias.name, line=node.lineno, choice=choice) for alias in node.names
             ]
         elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
             names = tuple(alias.name for alias in node.names)
-            source.imports.append(Import(node.module or "", node.level, names, node.lineno, choice))
+            source.imports.append(Import(module, names, node.lineno, choice))
+        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+            _read_assignment(source, node)
+        elif isinstance(node, ast.Try) and any(map(_catches_imports, node.handlers)):
+            choice = choice or node.lineno
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in (
             getattr(node.test, "id", None),
             getattr(node.test, "attr", None),
         ):
-            nodes += [(child, choice) for child in node.orelse]
-        else:
-            if isinstance(node, ast.Try) and any(map(_catches_imports, node.handlers)):
-                choice = choice or node.lineno
-            if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
-                _read_assignment(source, node)
-            nodes += [
-                (child, choice)
-                for child in ast.iter_child_nodes(node)
-                if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case)
-            ]
+            children = iter(node.orelse)
+        nodes += [(child, choice) for child in children if isinstance(child, STATEMENTS)]
+    if any(word in code for word in WORDS):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                _read_call(source, node, b"hydra" in code)
 
 
 def _catches_imports(handler: ast.ExceptHandler) -> bool:
@@ -139,48 +130,45 @@ def _catches_imports(handler: ast.ExceptHandler) -> bool:
 
 
 def _read_assignment(source: Source, node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> None:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    for target in targets:
-        if not isinstance(target, ast.Name) or node.value is None:
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        if node.value is None:
             continue
-        if target.id == "__all__":
+        if _is_sys_path(target) or _is_sys_path(getattr(target, "value", None)):
+            lists = [each for each in ast.walk(node.value) if isinstance(each, ast.List)]
+            front = isinstance(node, ast.Assign)
+            source.paths += [(item, front) for each in lists for item in each.elts]
+        elif not isinstance(target, ast.Name):
+            continue
+        elif target.id == "__all__":
             try:
-                more = tuple(ast.literal_eval(node.value))
+                more = ast.literal_eval(node.value)
+                source.exports = None if source.exports is None else (*source.exports, *more)
             except (ValueError, TypeError):
-                source.exports = None
-            else:
-                kept = source.exports if isinstance(node, ast.AugAssign) else ()
-                source.exports = None if kept is None else (*kept, *more)
+                # `__all__ += module.__all__` adds what `from module import *` has imported
+                source.exports = source.exports if isinstance(node, ast.AugAssign) else None
         elif not isinstance(node, ast.AugAssign):
             source.variables.setdefault(target.id, node.value)
 
 
-def _read_calls(source: Source, tree: ast.Module) -> None:
-    """Read calls that import by a name or a path, and changes of ``sys.path``."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AugAssign):
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if _is_sys_path(target) or _is_sys_path(getattr(target, "value", None)):
-                lists = [each for each in ast.walk(node.value) if isinstance(each, ast.List)]
-                front = isinstance(node, ast.Assign)
-                source.paths += [(item, front) for each in lists for item in each.elts]
-        if not isinstance(node, ast.Call):
-            continue
-        name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-        values = [*node.args, *(word.value for word in node.keywords)]
-        if _is_sys_path(getattr(node.func, "value", None)) and values:
-            if name in {"append", "insert"}:
-                source.paths.append((values[-1], name == "insert"))
-            elif name == "extend":
-                source.paths += [(item, False) for item in getattr(values[0], "elts", ())]
-        elif name == "addsitedir" and values:
-            source.paths.append((values[0], False))
-        elif name in BY_NAME and values:
-            _read_name(source, node, values)
-        elif name in BY_PATH and len(values) > BY_PATH[name]:
-            source.files.append((values[BY_PATH[name]], node.lineno))
-        elif name == "instantiate" and b"hydra" in source.code:
-            source.computed.append(node.lineno)  # the classes are named in Hydra's files
+def _read_call(source: Source, node: ast.Call, uses_hydra: bool) -> None:
+    """Read a call that imports by a name or a path, or that changes ``sys.path``."""
+    name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+    values = [*node.args, *(word.value for word in node.keywords)]
+    if not values:
+        return
+    if _is_sys_path(getattr(node.func, "value", None)):
+        if name in {"append", "insert"}:
+            source.paths.append((values[-1], name == "insert"))
+        elif name == "extend":
+            source.paths += [(item, False) for item in getattr(values[0], "elts", ())]
+    elif name == "addsitedir":
+        source.paths.append((values[0], False))
+    elif name in BY_NAME:
+        _read_name(source, node, values)
+    elif name in BY_PATH and len(values) > BY_PATH[name]:
+        source.files.append((values[BY_PATH[name]], node.lineno))
+    elif name == "instantiate" and uses_hydra:  # the classes are named in Hydra's files
+        source.computed.append(node.lineno)
 
 
 def _read_name(source: Source, node: ast.Call, values: list[ast.expr]) -> None:
@@ -190,84 +178,63 @@ def _read_name(source: Source, node: ast.Call, values: list[ast.expr]) -> None:
     if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
         source.computed.append(node.lineno)
         return
-    module = name.value.lstrip(".")
-    level = len(name.value) - len(module)
-    package = values[1] if level and len(values) > 1 else None
-    if isinstance(package, ast.Constant):
-        module, level = ".".join([*str(package.value).split("."), module]), 0
-    source.imports.append(Import(module, level, line=node.lineno))
+    module = name.value
+    if module.startswith(".") and len(values) > 1 and isinstance(values[1], ast.Constant):
+        module = f"{values[1].value!s}.{module.lstrip('.')}"
+    source.imports.append(Import(module, line=node.lineno))
 
 
 def _is_sys_path(node: object) -> bool:
     return (
         isinstance(node, ast.Attribute)
         and node.attr == "path"
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "sys"
+        and getattr(node.value, "id", None) == "sys"
     )
 
 
-def evaluate(  # noqa: PLR0911 - one for each kind of expression
-    node: ast.expr, file: str, cwd: Path, variables: Mapping[str, ast.expr], depth: int = 0
-) -> str:
-    """Return the path that an expression of literals, ``__file__`` and path functions gives.
+def _evaluate(  # noqa: PLR0911 - one for each kind of expression
+    node: ast.expr | None, variables: dict[str, ast.expr], cwd: Path
+) -> Any:
+    """Return the path that an expression of literals, ``__file__`` and path functions gives."""
 
-    Raises
-    ------
-    ValueError
-        if the expression contains anything else
-    """
-
-    def value(part: ast.expr) -> str:
-        if depth > 20:
-            raise ValueError("too deep")
-        return evaluate(part, file, cwd, variables, depth + 1)
+    def value(part: ast.expr | None) -> Any:
+        return _evaluate(part, variables, cwd)
 
     match node:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.Name(id="__file__"):
-            return file
+        case ast.Constant(value=constant):
+            return constant
         case ast.Name(id=name) if name in variables:
             return value(variables[name])
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            return os.path.join(value(left), value(right))
+            return value(left) / value(right)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return value(left) + value(right)
         case ast.JoinedStr(values=parts):
-            return "".join(map(value, parts))
+            return "".join(str(value(part)) for part in parts)
         case ast.FormattedValue(value=part, format_spec=None):
             return value(part)
-        case ast.Attribute(value=part, attr="parent"):
-            return os.path.dirname(value(part))
-        case ast.Attribute(attr=constant) if constant in {"curdir", "pardir", "sep"}:
-            return str(getattr(os, str(constant)))
-        case ast.Subscript(
-            value=ast.Attribute(value=part, attr="parents"), slice=ast.Constant(value=int(count))
-        ):
-            return str(Path(value(part)).parents[count])
+        case ast.Attribute(attr="curdir" | "pardir" | "sep" as name):
+            return getattr(os, name)
+        case ast.Attribute(value=part, attr="parent" | "parents" as name):
+            return getattr(value(part), name)
+        case ast.Subscript(value=part, slice=index):
+            return value(part)[value(index)]
         case ast.Call(func=function, args=arguments):
-            called = str(getattr(function, "attr", None) or getattr(function, "id", ""))
-            return _call(called, function, [*map(value, arguments)], cwd, value)
-    raise ValueError("not readable")
-
-
-def _call(
-    name: str, function: ast.expr, values: list[str], cwd: Path, value: Callable[[ast.expr], str]
-) -> str:
-    """Return what a call of a path function gives; ``value`` evaluates an expression."""
-    if name in {"getcwd", "cwd"}:
-        return str(cwd)
-    if name in {"Path", "PurePath", "join", "joinpath", "str", "fspath"} and values:
-        if name == "joinpath" and isinstance(function, ast.Attribute):
-            values = [value(function.value), *values]
-        return os.path.join(*values)
-    if name == "dirname" and values:
-        return os.path.dirname(values[0])
-    if name in {"realpath", "abspath", "normpath"} and values:
-        change = os.path.realpath if name == "realpath" else os.path.normpath
-        return change(cwd / values[0])
-    if name in {"resolve", "absolute", "as_posix"} and isinstance(function, ast.Attribute):
-        change = os.path.realpath if name == "resolve" else os.path.normpath
-        return change(cwd / value(function.value))
+            owner = getattr(function, "value", None)
+            values = [*map(value, arguments)]
+            match getattr(function, "attr", None) or getattr(function, "id", ""):
+                case "cwd":
+                    return cwd
+                case "getcwd":
+                    return str(cwd)
+                case "Path" | "PurePath":
+                    return Path(*values)
+                case "fspath" | "str":
+                    return str(*values)
+                case "dirname" | "join" | "normpath" as called:
+                    return getattr(os.path, called)(*values)
+                case "abspath" | "realpath" as called:
+                    return getattr(os.path, called)(os.path.join(cwd, *values))
+                case "absolute" | "as_posix" | "joinpath" | "resolve" as called:
+                    return getattr(Path(cwd, value(owner)), called)(*values)
     raise ValueError("not readable")

@@ -17,15 +17,13 @@ class Stage:
     ----------
     address : name as DVC prints it in the project's root: ``train``, ``sub/dvc.yaml:train@a``
     file : the dvc.yaml
-    entry : key in ``stages:`` of the file; the same for all stages of a template
     wdir : the folder in which the commands run, and to which dependencies are relative
-    deps, outs : paths as the stage names them
+    deps, outs : absolute paths of those that are local files
     error : why DVC cannot resolve the stage; empty if it can
     """
 
     address: str
     file: Path
-    entry: str
     wdir: Path
     commands: tuple[str, ...] = ()
     deps: tuple[str, ...] = ()
@@ -34,14 +32,15 @@ class Stage:
     error: str = ""
 
     @property
+    def entry(self) -> str:
+        """The key in ``stages:`` of the file; the same for all stages of a template."""
+        return self.address.rpartition(":")[2].partition("@")[0]
+
+    @property
     def record(self) -> str:
         """The path of the stage's record in the folder of records."""
         folder, _, name = self.address.rpartition("dvc.yaml:")
         return f"{folder}{file_name(name)}.json"
-
-    def paths(self, names: tuple[str, ...]) -> list[str]:
-        """Return the absolute paths of dependencies or outputs that are local files."""
-        return [os.path.normpath(self.wdir / name) for name in names if "://" not in name]
 
 
 def file_name(name: str) -> str:
@@ -70,9 +69,14 @@ class Pipelines:
         self.root = Path(os.path.realpath(self._repo.root_dir))
         self.stages = [stage for path in self._files() for stage in self._read(path)]
 
-    def is_hashed(self, path: str) -> bool:
-        """Return whether DVC hashes a file as part of a folder: .dvcignore does not name it."""
-        return not self._repo.dvcignore.is_ignored_file(path)
+    def covers(self, paths: tuple[str, ...], path: str | Path) -> bool:
+        """Return whether a path is one of some, or lies in a folder and is hashed with it.
+
+        DVC does not hash a file that .dvcignore names as part of a folder.
+        """
+        path = str(path)
+        inside = any(path.startswith(each.rstrip(os.sep) + os.sep) for each in paths)
+        return path in paths or (inside and not self._repo.dvcignore.is_ignored_file(path))
 
     def _files(self) -> Iterator[str]:
         """Yield the paths of the files that DVC reads."""
@@ -92,50 +96,43 @@ class Pipelines:
         file = Path(path)
         name = file.relative_to(self.root).as_posix()
         prefix = "" if name == "dvc.yaml" else f"{name}:"
+
+        def unreadable(address: str, error: Exception) -> Stage:
+            return Stage(address, file, file.parent, error=" ".join(str(error).split()))
+
         try:
-            definitions = ProjectFile(self._repo, path).resolver.definitions
+            resolver = ProjectFile(self._repo, path).resolver
         except (DvcException, OSError) as error:
-            yield Stage(name, file, "", file.parent, error=_line(error))
+            yield unreadable(name, error)
             return
-        for entry, definition in definitions.items():
+        for entry, definition in resolver.definitions.items():
             try:
-                generated = getattr(definition, "get_generated_names", lambda: [None])()
+                names = getattr(definition, "get_generated_names", lambda entry=entry: [entry])()
             except DvcException as error:
-                yield Stage(prefix + entry, file, entry, file.parent, error=_line(error))
+                yield unreadable(prefix + entry, error)
                 continue
-            for each in generated:
-                address = prefix + (each or entry)
+            for each in names:
                 try:
-                    if each is None:
-                        data = definition.resolve()[entry]
-                    else:
-                        data = definition.resolve_one(each[len(entry) + 1 :])[each]
+                    yield _stage(prefix + each, file, resolver.resolve_one(each)[each])
                 except DvcException as error:
-                    yield Stage(address, file, entry, file.parent, error=_line(error))
-                    continue
-                yield _stage(address, file, entry, data)
+                    yield unreadable(prefix + each, error)
 
 
-def _stage(address: str, file: Path, entry: str, data: dict[str, Any]) -> Stage:
+def _stage(address: str, file: Path, data: dict[str, Any]) -> Stage:
     commands = data.get("cmd") or []
-    keys = ("outs", "metrics", "plots")
+    wdir = Path(os.path.normpath(file.parent / data.get("wdir", ".")))
+
+    def local(*keys: str) -> tuple[str, ...]:
+        entries = [each for key in keys for each in data.get(key) or ()]
+        names = [next(iter(each)) if isinstance(each, dict) else each for each in entries]
+        return tuple(os.path.normpath(wdir / name) for name in names if "://" not in name)
+
     return Stage(
         address,
         file,
-        entry,
-        Path(os.path.normpath(file.parent / data.get("wdir", "."))),
-        tuple([*commands] if isinstance(commands, list) else str(commands).splitlines()),
-        _names(data.get("deps")),
-        tuple(name for key in keys for name in _names(data.get(key))),
+        wdir,
+        tuple(commands if isinstance(commands, list) else [commands]),
+        local("deps"),
+        local("outs", "metrics", "plots"),
         bool(data.get("always_changed")),
     )
-
-
-def _names(values: Any) -> tuple[str, ...]:
-    """Return the paths in a list of paths, some of which may have options."""
-    names = [next(iter(each)) if isinstance(each, dict) else each for each in values or ()]
-    return tuple(str(name) for name in names)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -5,6 +5,7 @@ Imports the standard library alone, so that a stage can afford it.
 
 import json
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Iterable
@@ -12,25 +13,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dvc_imports.config import (
-    CodeError,
-    Config,
-    find_root,
-    is_excluded,
-    is_installed,
-    read_config,
-)
+from dvc_imports.config import CodeError, Config, find_root, is_installed, read_config
 from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
 
 STARTED_IN = Path.cwd()
 ITSELF = os.path.dirname(os.path.realpath(__file__))
+INSTALLED = re.compile("/(?:site|dist)-packages/")
 CUSTOMIZATION = {"sitecustomize", "usercustomize"}  # the user's own, not the project's
-LIBRARY = tuple(
+# folders of modules that are not the project's
+FOREIGN = tuple(
     os.path.join(os.path.realpath(folder), "")
     for folder in (
         sysconfig.get_path("stdlib"),
         sysconfig.get_path("platstdlib"),
         os.path.join(sys.base_prefix, "DLLs"),  # the extension modules on Windows
+        ITSELF,
     )
 )
 
@@ -55,7 +52,7 @@ def verify(stage: str | None = None) -> None:
     main = getattr(sys.modules["__main__"], "__file__", None)
     starts = [Path(main).parent if main else STARTED_IN, STARTED_IN]  # the script may be elsewhere
     # not DVC_ROOT, which for a queued experiment is the repository that queued it
-    root = Path(os.path.realpath(find_root(*starts)))
+    root = find_root(*starts)
     modules = [
         (name, file)
         for name, module in [*sys.modules.items()]
@@ -74,7 +71,7 @@ def check_files(
     modules : names and files
     main : the script that was started, by which the record is found if no stage is named
     """
-    path, record = find_record(config, stage, main)
+    path, record = _find_record(config, stage, main)
     try:
         _compare(config, record, modules)
     except CodeError:
@@ -83,64 +80,61 @@ def check_files(
         raise
 
 
-def find_record(config: Config, stage: str | None, main: str | None) -> tuple[Path, dict[str, Any]]:
-    """Return the record of a stage, and its path.
-
-    Raises
-    ------
-    CodeError
-        if there is not exactly one
-    """
+def _find_record(
+    config: Config, stage: str | None, main: str | None
+) -> tuple[Path, dict[str, Any]]:
+    """Return the record of a stage, and its path; raise an error if there is not just one."""
     folder = config.root / config.output
-    wanted = stage or os.environ.get("DVC_STAGE")
-    records = {path: _read(path) for path in sorted(folder.rglob("*.json"))}
-    found = records
-    if wanted:
+    wanted = stage or os.environ.get("DVC_STAGE", "")
+    script = config.name(os.path.realpath(main)) if main else "this command"
+    records = [(path, read_record(path)) for path in sorted(folder.rglob("*.json"))]
+    found = [(path, record) for path, record in records if record]
+    exact = [each for each in found if each[1]["stage"] == wanted]
+    if stage:
+        found = exact
+    elif wanted:
         # DVC gives the path of dvc.yaml relative to the folder in which it was started
         name = wanted.rpartition(":")[2]
-        found = {p: r for p, r in records.items() if r["stage"].rpartition(":")[2] == name}
-        exact = {p: r for p, r in found.items() if r["stage"] == wanted}
-        if stage or (len(found) > 1 and ":" in wanted):
-            found = exact or found
-    script = config.name(os.path.realpath(main)) if main else None
-    if len(found) != 1:
-        found = {path: record for path, record in found.items() if script in record["runs"]}
-    if wanted and len(found) > 1:
-        found = {path: record for path, record in found.items() if record["stage"] == wanted}
-    if len(found) != 1:
-        what = f"stage {wanted}" if wanted else f"{script or 'this command'}"
-        names = ", ".join(record["stage"] for record in found.values())
-        count = f"several records ({names}); name the stage" if found else "no record"
-        raise CodeError(f"{folder}: {count} of {what}; `dvc-imports record` writes it")
-    return next(iter(found.items()))
+        found = [each for each in found if each[1]["stage"].rpartition(":")[2] == name]
+    if len(found) > 1:
+        found = [each for each in found if script in each[1]["runs"]]
+    if len(found) > 1:
+        found = [each for each in exact if each in found] or found
+    if len(found) == 1:
+        return found[0]
+    what = f"stage {wanted}" if wanted else script
+    if not found:
+        raise CodeError(f"{folder}: no record of {what}; `dvc-imports record` writes it")
+    names = ", ".join(record["stage"] for _, record in found)
+    raise CodeError(f"{folder}: several records of {what} ({names}); name the stage")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a stage's record; empty if the file is none."""
     try:
         record = json.loads(path.read_bytes())
-        if all(isinstance(record[key], dict) for key in ("modules", "files", "packages")):
-            return {"stage": str(record["stage"]), "runs": [*record["runs"]], **record}
-    except (OSError, ValueError, KeyError, TypeError):
+        if {*record} == {"stage", "runs", "modules", "files", "packages"}:
+            return dict(record)
+    except (OSError, ValueError, TypeError):
         pass
-    raise CodeError(f"{path}: no record of a stage's code; write it anew with `dvc-imports record`")
+    return {}
 
 
 def _compare(config: Config, record: dict[str, Any], modules: Iterable[tuple[str, str]]) -> None:
-    exclude = config.for_stage(record["stage"]).exclude
-    recorded = record["modules"]
-    own = {name for each in recorded for name in _top_names(each)}
-    seen: set[str] = set()
-    for name, file in modules:
-        if file in seen:
-            continue
-        seen.add(file)
-        if is_installed(file) and name.partition(".")[0] in own:
-            _refuse_copy(recorded, name, file)
+    settings, recorded = config.for_stage(record["stage"]), record["modules"]
+    copies = {tail: path for path in recorded for tail in _tails(path, recorded)}
+    for file, name in {file: name for name, file in modules}.items():
+        copied = is_installed(file) and copies.get(INSTALLED.split(Path(file).as_posix())[-1])
+        if copied:
+            raise CodeError(
+                f"{file}: imported as {name} from an installed copy, but {copied} is recorded;"
+                " install the project in editable mode (pip install --editable)"
+            )
         if not is_own(file):
             continue
         path = os.path.realpath(file)
         relative = config.name(path)
-        if is_excluded(relative, exclude) or (
+        if settings.excludes(relative) or (
             name in CUSTOMIZATION and not path.startswith(str(config.top))
         ):
             continue
@@ -150,48 +144,43 @@ def _compare(config: Config, record: dict[str, Any], modules: Iterable[tuple[str
                 f" stage {record['stage']}; if `dvc-imports record` does not add it, declare"
                 f' modules = ["{name}"] in [tool.dvc-imports] of pyproject.toml'
             )
-        if _current(path) != recorded[relative]:
-            raise CodeError(f"{relative}: changed since it was recorded; run `dvc repro`")
+        _assert_unchanged(config, relative, recorded[relative])
     for relative, expected in record["files"].items():
-        if _current(config.root / relative) != expected:
-            raise CodeError(f"{relative}: changed since it was recorded; run `dvc repro`")
+        _assert_unchanged(config, relative, expected)
     for name, expected in record["packages"].items():
-        try:
-            number = version(name)
-        except PackageNotFoundError:
-            number = "none"
+        number = installed_version(name)
         if number != expected:
             raise CodeError(f"{name}: version {number} is installed, must be {expected}")
 
 
+def _tails(path: str, recorded: dict[str, str]) -> list[str]:
+    """Return the ends of a path that an installed copy may have: a package stays whole."""
+    parts = path.split("/")
+    tails = {"/".join(parts[:count]): "/".join(parts[count:]) for count in range(len(parts))}
+    return [tail for folder, tail in tails.items() if f"{folder}/__init__.py" not in recorded]
+
+
+def _assert_unchanged(config: Config, relative: str, expected: str) -> None:
+    try:
+        unchanged = file_fingerprint(config.root / relative) == expected
+    except (OSError, *PARSE_ERRORS):
+        unchanged = False
+    if not unchanged:
+        raise CodeError(f"{relative}: changed since it was recorded; run `dvc repro`")
+
+
 def is_own(file: str) -> bool:
     """Return whether a file is neither installed, nor of Python itself, nor of this package."""
-    if is_installed(file) or file.startswith(LIBRARY):
-        return False
-    path = os.path.realpath(file)
-    return not (is_installed(path) or path.startswith((*LIBRARY, ITSELF + os.sep)))
+
+    def is_foreign(path: str) -> bool:
+        return is_installed(path) or path.startswith(FOREIGN)
+
+    return not (is_foreign(file) or is_foreign(os.path.realpath(file)))
 
 
-def _top_names(path: str) -> list[str]:
-    """Return the names by which a recorded module may be imported: those of its folders, too."""
-    return [part.removesuffix(".py") for part in path.split("/")]
-
-
-def _refuse_copy(recorded: dict[str, str], name: str, file: str) -> None:
-    """Raise an error if an installed file is a copy of a recorded module."""
-    parts = name.split(".")
-    tails = ("/".join(parts) + ".py", "/".join([*parts, "__init__.py"]))
-    copied = [each for each in recorded if any(f"/{each}".endswith(f"/{tail}") for tail in tails)]
-    if copied:
-        raise CodeError(
-            f"{file}: imported as {name} from an installed copy, but {copied[0]} is recorded;"
-            " install the project in editable mode (pip install --editable)"
-        )
-
-
-def _current(path: str | Path) -> str | None:
-    """Return the fingerprint of a file, or None if there is none."""
+def installed_version(distribution: str) -> str:
+    """Return the version of an installed distribution, or ``none``."""
     try:
-        return file_fingerprint(Path(path))
-    except (OSError, *PARSE_ERRORS):
-        return None
+        return version(distribution)
+    except PackageNotFoundError:
+        return "none"

@@ -1,30 +1,44 @@
 """What ``dvc-imports`` reads, what it refuses, and what it leaves to be declared."""
 
 import json
+import os
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from dvc_imports.config import Config, Settings, read_config
-from dvc_imports.record import Codes, write_records
+from dvc_imports.closure import Closure, Project
+from dvc_imports.config import CodeError, Config, read_config
+from dvc_imports.record import _read_lock, record, write_records
 from dvc_imports.stages import Stage, file_name
 
 
-def stage(root: Path, command: str, name: str = "train") -> Stage:
-    return Stage(name, root / "dvc.yaml", name, root, (command,))
-
-
-def write(root: Path, **files: str | bytes) -> Config:
+def write(root: Path, files: dict[str, str | bytes]) -> Config:
+    """Write modules, named without ``.py``."""
     for name, content in files.items():
-        path = root / f"{name.replace('__', '/')}.py"
+        path = root / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return Config(root)
 
 
-PACKAGE = {"p__i": "", "p__x": "", "p__y": ""}
+def configure(root: Path, text: str) -> Config:
+    (root / "pyproject.toml").write_text(f"[tool.dvc-imports]\n{text}\n", encoding="utf-8")
+    return read_config(root)
+
+
+def stage(root: Path, command: str = "python train.py", name: str = "train") -> Stage:
+    return Stage(name, root / "dvc.yaml", root, (command,))
+
+
+def closure(config: Config, command: str = "python train.py") -> tuple[set[str], Closure]:
+    found = Project(config).closure(stage(config.root, command))
+    return {config.name(path).removesuffix(".py") for path in found.modules}, found
+
+
+PACKAGE: dict[str, str | bytes] = {"p/i": "", "p/x": "", "p/y": ""}
 
 
 @pytest.mark.parametrize(
@@ -34,57 +48,100 @@ PACKAGE = {"p__i": "", "p__x": "", "p__y": ""}
         ("from p import x, y", "p/x p/y"),
         ("if TYPE_CHECKING:\n    import p.x\nelse:\n    import p.y", "p/y"),
         ("try:\n    import p.x\nexcept ImportError:\n    import x", "p/x"),
+        ("try:\n    import p.absent\nexcept (ImportError, OSError):\n    pass", ""),
+        ("try:\n    from . import x\nexcept:\n    from p import y", "p/y"),
         ("from importlib import import_module\nNAME = 'p.y'\nimport_module(NAME)", "p/y"),
         ("import importlib\nimportlib.import_module('.x', package='p')", "p/x"),
         ("import sys\nsys.path.append('p')\nimport x", "p/x"),
         ("import sys\nfrom pathlib import Path\n"
          "sys.path.insert(0, str(Path(__file__).resolve().parent / 'p'))\nimport y", "p/y"),
+        ("import sys\nHERE = f'{Path.cwd()}'\nsys.path = [HERE + os.sep + 'p'] + sys.path\n"
+         "import x", "p/x"),
+        ("import sys\nsys.path.extend([os.path.join(os.getcwd(), 'q', os.pardir, 'p')])\n"
+         "import x", "p/x"),
+        ("import site, os\nsite.addsitedir(Path(os.path.abspath('p/i')).parents[0])\nimport x",
+         "p/x"),
         ("import runpy\nrunpy.run_path('p/x.py')", "p/x"),
-        ("from q import *", "q/__init__ q/a"),
+        ("from q import *", "q/__init__ q/a q/b"),
         ("import json, random", "random"),
     ],
 )  # fmt: skip
 def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) -> None:
-    config = write(tmp_path, train=source, random="", q__a="", **PACKAGE)
-    (tmp_path / "q/__init__.py").write_text("__all__ = ['a', 'f']\n\ndef f(): pass\n")
-    closure = Codes(config).closure(stage(tmp_path, "python train.py"))
-    names = {config.name(path).removesuffix(".py") for path in closure.modules}
+    package = "__all__ = ['a', 'f']\n__all__ += ['b']\n\ndef f(): pass\n"
+    config = write(
+        tmp_path, {"train": source, "random": "", "q/__init__": package, "q/a": "", "q/b": ""}
+    )
+    write(tmp_path, PACKAGE)
+    names, found = closure(config)
     assert names == {"train", *modules.split()}
-    assert closure.problems == []
+    assert found.problems == []
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("command", "source", "problem"),
     [
-        ("import deep", 'deep, which is on no search path, but in lib; declare paths = ["lib"]'),
-        ("import p.absent", "imports p.absent, which is on no search path"),
-        ("from importlib import import_module as i\nimport importlib\nimportlib.import_module(x)",
-         "line 3: imports a name that is computed"),
-        ("import broken", "broken.py: not valid Python: line 1: "),
-        ("import latin", "latin.py: not valid Python: "),
-        ("import nested", "nested.py: not valid Python: "),
+        ("", "import deep", 'deep, which is on no search path, but in lib; declare paths = ["lib"'),
+        ("", "import p.absent", "imports p.absent, which is on no search path"),
+        ("", "import q.absent", "imports q.absent; q is in q/__init__.py, but the rest is not"),
+        ("", "import q.relative", "q/relative.py: line 1: imports ..absent, which is not found"),
+        ("", "import importlib as i\ni.import_module(x)", "line 2: imports a name that is"),
+        ("", "from q import *", "line 1: imports a name that is computed"),
+        ("", "import runpy\nrunpy.run_path(x)", "line 2: imports a name that is computed"),
+        ("", "import hydra\nhydra.utils.instantiate(x)", "line 2: imports a name"),
+        ("", "import broken", "broken.py: not valid Python: line 1: "),
+        ("", "import latin", "latin.py: not valid Python: "),
+        ("", "import nested", "nested.py: not valid Python: "),
+        ("python 'a.py", "", "not a command that can be read: No closing quotation"),
+        ("cat train.py | python", "", "runs Python code from its standard input"),
+        ("python absent.py", "", "runs absent.py, which does not exist"),
+        ("python -m deep", "", "runs python -m deep, which is on no search path, but in lib"),
+        ("python -c 'x = ('", "", "python -c: not valid Python"),
     ],
 )  # fmt: skip
-def test_an_incomplete_closure_is_no_secret(source: str, message: str, tmp_path: Path) -> None:
+def test_an_incomplete_closure_is_no_secret(
+    command: str, source: str, problem: str, tmp_path: Path
+) -> None:
     nested = f"x = {'(' * 5000}{')' * 5000}"
-    write(tmp_path, train=source, lib__deep="", broken="x = (", latin=b"x = '\xff'", nested=nested)
-    write(tmp_path, lib__p__absent="")
-    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, "python train.py"))
-    assert any(message in problem for problem in closure.problems), closure.problems
-    assert str(tmp_path) not in closure.problems[0]
+    write(tmp_path, {"train": source, "lib/deep": "", "lib/p/absent": ""})
+    write(tmp_path, {"broken": "x = (", "latin": b"x = '\xff'", "nested": nested})
+    write(tmp_path, {"q/__init__": "__all__ = dir()", "q/relative": "from ..absent import x"})
+    _, found = closure(Config(tmp_path), command or "python train.py")
+    assert any(problem in each for each in found.problems), found.problems
+    assert str(tmp_path) not in found.problems[0]
 
 
 def test_declarations_complete_it(tmp_path: Path) -> None:
     source = "import importlib\nimport deep\nimportlib.import_module(x)\nimport vendored"
-    write(tmp_path, train=source, lib__deep="", vendored="import broken", broken="(", **PACKAGE)
-    (tmp_path / "p/__init__.py").touch()
-    everywhere = Settings(("lib",), ("p.*",), (), ("vendored.py",))
-    closure = Codes(Config(tmp_path, everywhere=everywhere)).closure(
-        stage(tmp_path, "python train.py")
+    write(tmp_path, {"train": source, "lib/deep": "", "vendored": "import broken", **PACKAGE})
+    config = configure(
+        tmp_path,
+        'exclude = ["vendored.py"]\n[tool.dvc-imports.stages."tr*"]\n'
+        'paths = ["lib"]\nmodules = ["p.*"]',
     )
-    names = {Path(path).relative_to(tmp_path).as_posix() for path in closure.modules}
-    assert names == {"train.py", "lib/deep.py", "p/__init__.py", "p/i.py", "p/x.py", "p/y.py"}
-    assert closure.problems == []
+    names, found = closure(config)
+    assert names == {"train", "lib/deep", "p/i", "p/x", "p/y"}
+    assert found.problems == []
+    assert config.for_stage("other").modules is None
+    assert config.for_stage("train@a").modules == ("p.*",)
+
+    _, found = closure(configure(tmp_path, 'modules = ["absent"]'))
+    assert "pyproject.toml declares module absent, which is not found" in found.problems
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path = []", "tool.dvc-imports: unknown key 'path'"),
+        ("paths = 'lib'", "tool.dvc-imports.paths: must be a list of strings"),
+        ("output = 1", "tool.dvc-imports.output: must be a folder's name"),
+        ("stages.train = 1", "tool.dvc-imports.stages.train: must be a table with keys of paths"),
+        ("packages.numpy = 1", "tool.dvc-imports.packages.numpy: must be a list of strings"),
+        ("paths = [", "pyproject.toml: not valid TOML"),
+    ],
+)
+def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(CodeError, match=message):
+        configure(tmp_path, text)
 
 
 @pytest.mark.parametrize(
@@ -92,10 +149,13 @@ def test_declarations_complete_it(tmp_path: Path) -> None:
     [
         "python a.py",
         "python3.12 -u -W ignore a.py --x 1 > log 2>&1",
+        "python \\\n  a.py --x 1",
         "X=1 python -m a",
         "cd sub && python ../a.py",
         "poetry run python a.py; echo a.py",
-        "env X=1 uv run --with numpy -m a",
+        "env X=1 uv run --with pytest -m a",
+        "env PYTHONPATH=sub accelerate launch --config ./run.sh a.py",
+        "python -m torch.distributed.run --nproc-per-node 2 a.py",
         "bash run.sh",
         "torchrun --nproc-per-node 2 a.py",
         "python -c 'import a'",
@@ -104,35 +164,25 @@ def test_declarations_complete_it(tmp_path: Path) -> None:
         "sh -c 'python a.py'",
         "./run.sh",
         "sh there.sh",
+        "PYTHONPATH=sub bash export.sh",
         "python folder",
+        "streamlit run a.py",
         "papermill book.ipynb out/book.ipynb",
     ],
 )
 def test_commands(command: str, tmp_path: Path) -> None:
-    write(tmp_path, a="import b", b="", sub__c="")
-    (tmp_path / "run.sh").write_text("#!/bin/sh\nset -e  # python c.py\npython a.py\n")
-    (tmp_path / "there.sh").write_text("cd sub\npython ../a.py\n")
+    write(tmp_path, {"a": "import b", "b": "", "sub/c": "", "sub/d": "import b"})
+    (tmp_path / "run.sh").write_text("#!/bin/sh\nset -e  # don't: python c.py\npython a.py\n")
+    (tmp_path / "there.sh").write_text("cd sub\npython ../a.py\nsh there.sh\n")
+    (tmp_path / "export.sh").write_text("export PYTHONPATH=$PWD\npython -c 'import d\nimport a'\n")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder/__main__.py").symlink_to(tmp_path / "b.py")
     cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "import a\n"]}]
     (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells}))
-    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, command))
-    names = {Path(path).name for path in closure.modules}
-    assert names | {"a.py"} == {"a.py", "b.py"} | (names & {"book.ipynb"})
-    assert closure.problems == []
-
-
-@pytest.mark.parametrize(
-    ("command", "problem"),
-    [
-        ("python 'a.py", "not a command that can be read: No closing quotation"),
-        ("cat a.py | python", "runs Python code from its standard input, which is not followed"),
-    ],
-)
-def test_a_command_that_cannot_be_read_is_named(command: str, problem: str, tmp_path: Path) -> None:
-    write(tmp_path, a="")
-    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, command))
-    assert any(problem in each for each in closure.problems)
+    names, found = closure(Config(tmp_path), command)
+    assert names - {"book.ipynb", "sub/d"} | {"a"} == {"a", "b"}
+    assert ("sub/d" in names) == ("export.sh" in command)
+    assert found.problems == []
 
 
 @pytest.mark.parametrize(
@@ -148,54 +198,89 @@ def test_a_command_that_cannot_be_read_is_named(command: str, problem: str, tmp_
             "pyproject.toml",
             '[project.scripts]\ngo = "p.main:run"\n[tool.setuptools.package-dir]\n"" = "lib"\n',
         ),
+        (
+            "pyproject.toml",
+            '[tool.hatch.build.targets.wheel]\npackages = ["lib/p"]\n'
+            '[tool.poetry.scripts]\ngo = {reference = "p.main:run", type = "console"}\n',
+        ),
     ],
 )
 def test_packaging_of_any_age_names_folders_and_scripts(
     file: str, text: str, tmp_path: Path
 ) -> None:
-    write(tmp_path, lib__p__main="import q", lib__q="")
+    write(tmp_path, {"lib/p/main": "import q", "lib/q": ""})
     (tmp_path / file).write_text(text)
-    closure = Codes(Config(tmp_path)).closure(stage(tmp_path, "go --fast"))
-    names = {Path(path).relative_to(tmp_path).as_posix() for path in closure.modules}
-    assert names == {"lib/p/main.py", "lib/q.py"}
+    names, _ = closure(Config(tmp_path), "uv run go --fast")
+    assert names == {"lib/p/main", "lib/q"}
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "uv.lock"])
-def test_a_version_is_recorded_and_compared_with_the_lock(lock: str, tmp_path: Path) -> None:
-    write(tmp_path, train="import numpy")
-    installed = version("numpy")
-    lines = {
-        "requirements.txt": "NumPy=={} \\\n",
-        "uv.lock": '[[package]]\nname = "numpy"\nversion = "{}"\n',
-    }
-    (tmp_path / lock).write_text(lines[lock].format(installed))
-    (tmp_path / "pyproject.toml").write_text(
-        f'[tool.dvc-imports]\npackages = ["numpy"]\nlocks = ["{lock}"]\n'
-    )
-    codes = Codes(read_config(tmp_path))
-    record = codes.record(stage(tmp_path, "python train.py"))
-    assert record is not None
-    assert record["packages"] == {"numpy": installed}
+def test_an_editable_installation_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"train": "import installed_editable", "deep/down/installed_editable": ""})
+    monkeypatch.syspath_prepend(tmp_path / "deep/down")
+    names, _ = closure(Config(tmp_path))
+    assert names == {"train", "deep/down/installed_editable"}
 
-    (tmp_path / lock).write_text(lines[lock].format("0.1"))
-    from dvc_imports.record import _read_lock  # noqa: PLC0415
 
+@pytest.mark.parametrize("packages", ['["numpy"]', '["NumPy"]', '{numpy = ["numpy"]}'])
+@pytest.mark.parametrize(
+    ("lock", "line"),
+    [
+        ("requirements.txt", "NumPy=={} \\\n"),
+        ("uv.lock", '[[package]]\nname = "numpy"\nversion = "{}"\n'),
+    ],
+)
+def test_a_version_is_recorded_and_compared_with_the_lock(
+    lock: str, line: str, packages: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"train": "import numpy, yaml"})
+    (tmp_path / lock).write_text(line.format(version("numpy")))
+    project = Project(configure(tmp_path, f'packages = {packages}\nlocks = ["{lock}"]'))
+    assert record(project, stage(tmp_path))["packages"] == {"numpy": version("numpy")}
+
+    (tmp_path / lock).write_text(line.format("0.1"))
     _read_lock.cache_clear()
-    with pytest.raises(Exception, match=r"names numpy 0.1, but .* is installed; install the lock"):
-        codes.record(stage(tmp_path, "python train.py"))
+    with pytest.raises(CodeError, match=r"names numpy 0.1, but .* is installed; install the lock"):
+        record(project, stage(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('locks = ["uv.lock"]', "uv.lock: no such lock"),
+        ('files = ["*.csv"]', r"tool.dvc-imports.files: no file matches '\*.csv'"),
+    ],
+)
+def test_a_declared_file_that_does_not_exist_is_named(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"train": ""})
+    with pytest.raises(CodeError, match=message):
+        write_records(Project(configure(tmp_path, text)), [stage(tmp_path)])
 
 
 def test_a_module_that_does_not_parse_stops_only_its_stages(tmp_path: Path) -> None:
-    config = write(tmp_path, good="", bad="x = (")
-    (tmp_path / ".dvc-imports").mkdir()
-    other = tmp_path / ".dvc-imports/other.json"
-    other.write_text("[]")
+    config = write(tmp_path, {"good": "", "bad": "x = ("})
+    folder = tmp_path / ".dvc-imports"
+    folder.mkdir()
+    (folder / "other.json").write_text("[]")
     stages = [stage(tmp_path, f"python {name}.py", name) for name in ("good", "bad")]
-    written, problems = write_records(Codes(config), stages)
+    write_records(Project(config), [stage(tmp_path, "python good.py", "old")])
+    written, problems = write_records(Project(config), stages)
     assert written == ["good"]
     assert [each.partition(": ")[0] for each in problems] == ["bad"]
-    assert other.exists()  # it is no record
-    assert json.loads((tmp_path / ".dvc-imports/good.json").read_bytes())["runs"] == ["good.py"]
+    assert {each.name for each in folder.iterdir()} == {"good.json", "other.json"}
+    assert json.loads((folder / "good.json").read_bytes())["runs"] == ["good.py"]
+
+
+def test_records_that_would_be_wrong_are_refused(tmp_path: Path) -> None:
+    project = Project(write(tmp_path, {"train": ""}))
+    with pytest.raises(CodeError, match="is the record of two stages on some file systems"):
+        write_records(project, [stage(tmp_path), stage(tmp_path, name="Train")])
+    os.utime(tmp_path / "train.py", (0, 0))
+    with pytest.raises(CodeError, match=r"train\.py: changed while it was recorded"):
+        write_records(project, [stage(tmp_path)])
 
 
 def test_a_name_is_safe_on_every_file_system() -> None:
@@ -203,7 +288,5 @@ def test_a_name_is_safe_on_every_file_system() -> None:
 
 
 def test_the_proof_imports_no_dvc() -> None:
-    import subprocess  # noqa: PLC0415
-
     code = "import dvc_imports, sys; sys.exit('dvc' in sys.modules or 'ruamel.yaml' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

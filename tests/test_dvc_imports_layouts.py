@@ -167,15 +167,17 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(folder, {".dvc/config": "[core]\n    no_scm = true\n", "data.txt": "1\n"})
     monkeypatch.chdir(folder)
     monkeypatch.delenv("DVC_STAGE", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return folder
 
 
-def dvc_imports(*arguments: str) -> int:
+def dvc_imports(*arguments: str) -> str | int | None:
+    """Run the command in this process, and return what it exits with."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["dvc-imports", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
-    return int(ended.value.code or 0)
+    return ended.value.code
 
 
 def reports(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, list[str]]]:
@@ -197,7 +199,7 @@ def test_check_fix_and_record(name: str, root: Path, capsys: pytest.CaptureFixtu
 
     assert dvc_imports("fix") == 0
     assert dvc_imports("check") == 0
-    text = (root / "dvc.yaml").read_text()
+    text = (root / "dvc.yaml").read_text(encoding="utf-8")
     assert "# ours" in text
     assert ("# the data" in text) == ("# the data" in layout.stages)
 
@@ -209,117 +211,153 @@ def test_check_fix_and_record(name: str, root: Path, capsys: pytest.CaptureFixtu
     before = records()
     assert len(before) == len(expected)
     leaf = root / layout.leaf
-    leaf.write_text(f'"""A comment."""\n\n{leaf.read_text()}  # and another\n')
+    leaf.write_text(f'"""A comment."""\n\n{VALUE}  # and another\n', encoding="utf-8")
     assert records() == before
-    leaf.write_text("VALUE = 2\n")
+    leaf.write_text("VALUE = 2\n", encoding="utf-8")
     changed = {each for each, content in records().items() if content != before[each]}
     assert len(changed) == sum(layout.leaf in modules for modules in expected.values())
 
 
-# command, changes before it, and the message; run by hand, with the record of the stage
+BESIDE = LAYOUTS["packages beside the script"]
+# code at the start of the script, and the message
 PROOFS = {
-    "as recorded": ("python code/train.py", "", ""),
-    "os.chdir": ("python code/train.py", "import os; os.chdir('/')", ""),
+    "as recorded": ("", ""),
+    "os.chdir": ("import os; os.chdir('/')", ""),
     "an edit": (
-        "python code/train.py",
         "open(__file__.replace('train', 'app/leaf'), 'a').write('LATE = 1')",
         "code/app/leaf.py: changed since it was recorded",
     ),
+    "a declared file": (
+        "open('data.txt', 'a').write('2')",
+        "data.txt: changed since it was recorded",
+    ),
+    "another version": (
+        "record = open('.dvc-imports/train.json', 'r+')\n"
+        'text = record.read().replace(\'"packages": {\', \'"packages": {"dvc": "0.1"\')\n'
+        "record.seek(0); record.write(text); record.close()",
+        "is installed, must be 0.1",
+    ),
     "a module outside": (
-        "python code/train.py",
-        "import os, sys; sys.path.insert(0, os.path.abspath('../outside')); import foreign",
+        "import sys; sys.path.insert(0, '../outside'); __import__('for' + 'eign')",
         "../outside/foreign.py: imported as foreign, but by nothing",
     ),
+    "a module that is left out": ("import excluded", ""),
     "an installed copy": (
-        "python code/train.py",
-        "import os, sys; sys.path.insert(0, os.path.abspath('site-packages'))",
+        "import sys; sys.path.insert(0, 'site-packages')",
         "from an installed copy, but code/app/",
     ),
+    "an installed namesake": (
+        "import sys; sys.path.append('site-packages'); __import__('le' + 'af')",
+        "",
+    ),
     "a symbolic link": (
-        "python code/train.py",
-        "import os, sys; sys.path.insert(0, os.path.abspath('link')); import unseen",
+        "import sys; sys.path.insert(0, 'link'); __import__('uns' + 'een')",
         "code/hidden/unseen.py: imported as unseen",
     ),
     "a spawned worker": (
-        "python code/train.py",
-        "import multiprocessing as m; m.set_start_method('spawn')\n"
+        "import multiprocessing as m\nif __name__ == '__main__':\n    m.set_start_method('spawn')\n"
         "    p = m.Process(target=__import__, args=('unused',)); p.start(); p.join()",
         "code/unused.py: imported as unused",
     ),
 }
 
 
+@pytest.mark.parametrize("command", ["run", "verify"])
 @pytest.mark.parametrize("name", PROOFS)
-def test_the_proof(name: str, root: Path) -> None:
-    command, change, message = PROOFS[name]
-    layout = LAYOUTS["packages beside the script"]
-    change = f"if __name__ == '__main__':\n    {change}\n" if change else ""
-    declared = "[tool.dvc-imports]\nmodules = []\n"
-    files = {
-        **layout.files,
-        "dvc.yaml": f"stages:\n{layout.stages}",
-        "pyproject.toml": declared,
-        "code/unused.py": "",
-        "code/hidden/unseen.py": "",
-        "../outside/foreign.py": "",
-        "code/train.py": change + layout.files["code/train.py"],
-        **{f"site-packages/{path}": text for path, text in VIA.items()},
-    }
-    if "import foreign" in change or "import unseen" in change:
-        # hidden from the import statements
-        files["code/train.py"] = files["code/train.py"].replace(
-            "import foreign", "__import__('for' + 'eign')"
-        )
-        files["code/train.py"] = files["code/train.py"].replace(
-            "import unseen", "__import__('uns' + 'een')"
-        )
-    write(root, files)
-    if name == "a symbolic link":
-        (root / "link").symlink_to("code/hidden", target_is_directory=True)
+def test_the_proof(name: str, command: str, root: Path) -> None:
+    change, message = PROOFS[name]
+    if name == "a spawned worker" and command == "verify":
+        message = ""  # only `run` sees other processes
+    end = "import dvc_imports\ndvc_imports.verify()\n" if command == "verify" else ""
+    lists = "modules = []\nfiles = ['data.txt']\nexclude = ['code/excluded.py']\n"
+    empty = ("code/unused.py", "code/excluded.py", "code/hidden/unseen.py", "../outside/foreign.py")
+    write(
+        root,
+        {
+            **BESIDE.files,
+            "code/train.py": f"{change}\n{BESIDE.files['code/train.py']}{end}",
+            "dvc.yaml": f"stages:\n{BESIDE.stages}",
+            "pyproject.toml": f"[tool.dvc-imports]\n{lists}",
+            **dict.fromkeys((*empty, "site-packages/leaf.py"), ""),
+            **{f"site-packages/{path}": text for path, text in VIA.items()},
+        },
+    )
+    (root / "link").symlink_to("code/hidden", target_is_directory=True)
     assert dvc_imports("record") == 0
-    for end in ("", "import dvc_imports\ndvc_imports.verify()\n"):
-        if end and name == "a spawned worker":
-            continue  # which only `run` sees
-        write(root, files)
-        (root / "code/train.py").write_text(files["code/train.py"] + end)
-        if end:
-            assert dvc_imports("record") == 0
-        start = [sys.executable, *command.split()[1:]]
-        runner = [sys.executable, "-m", "dvc_imports", "run", "--"]
-        done = subprocess.run(
-            start if end else [*runner, *start],
-            env={**os.environ, **TRACING, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert message in done.stderr
-        assert bool(done.returncode) == bool(message), done.stderr
+    runner = [sys.executable, "-m", "dvc_imports", "run", "--"]
+    done = subprocess.run(
+        [*([] if end else runner), sys.executable, "code/train.py"],
+        env={**os.environ, **TRACING},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert message in done.stderr
+    assert bool(done.returncode) == bool(message), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("", 2),
+        ("-- absent", "error: absent: cannot be started"),
+        ("-- python -c 1/0", 1),
+        ("-- python -E -c pass", "error: no Python took part that can be watched"),
+        ("-- python other.py", "no record of other.py; `dvc-imports record` writes it"),
+        (
+            "-- python net.py",
+            "several records of net.py (sub/dvc.yaml:train, train); name the stage",
+        ),
+        ("--stage train -- python net.py", 0),
+        ("--stage sub/dvc.yaml:train -- python net.py", 0),
+        ("--stage test -- python net.py", "no record of stage test"),
+    ],
+)
+def test_run_finds_the_record(arguments: str, expected: str | int, root: Path) -> None:
+    stages = "stages:\n  train:\n    cmd: {}python net.py\n"
+    write(root, {"dvc.yaml": stages.format(""), "sub/dvc.yaml": stages.format("cd .. && ")})
+    write(root, {"net.py": "", "other.py": "", ".dvc-imports/none.json": "{}"})
+    assert dvc_imports("record") == 0
+    words = [sys.executable if word == "python" else word for word in arguments.split()]
+    assert str(expected) in str(dvc_imports("run", *words))
+
+
+def test_a_stage_that_cannot_be_read_stops_no_other(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = (
+        "stages:\n  each:\n    foreach: ${absent}\n    do: {cmd: python a.py}\n"
+        "  one:\n    cmd: python ${absent}\n  train:\n    cmd: python a.py\n"
+    )
+    write(root, {"dvc.yaml": stages, "sub/dvc.yaml": "stages: 1\n", "a.py": ""})
+    assert dvc_imports("check") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1] for line in lines[:-1]] == ["each", "one", "train", "sub/dvc.yaml"]
+    assert "dvc.yaml: train: imports a.py, which no dependency names" in lines
+    assert lines[-1] == "4 stages, 1 missing modules, 3 unresolved imports"
+
+
+def test_a_folder_without_dvc_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "not in a DVC project" in str(dvc_imports("run", "--", "python"))
 
 
 @pytest.fixture
 def piped(root: Path) -> Clone:
     """A project whose stages depend on their records."""
-    layout = LAYOUTS["packages beside the script"]
-    write(
-        root,
-        {
-            **layout.files,
-            "pyproject.toml": "[tool.dvc-imports]\noutput = 'keys'\n",
-            ".dvcignore": "__pycache__/\n",
-            "dvc.yaml": (
-                "stages:\n  code:\n    cmd: python -m dvc_imports record\n"
-                "    deps: [code, pyproject.toml]\n    outs: [keys: {cache: false}]\n"
-                "  train:\n    cmd: python -m dvc_imports run -- python code/train.py\n"
-                "    deps: [keys/train.json]\n"
-            ),
-        },
+    pipeline = (
+        "stages:\n  code:\n    cmd: python -m dvc_imports record\n"
+        "    deps: [code, pyproject.toml]\n    outs: [keys: {cache: false}]\n"
+        "  train:\n    cmd: python -m dvc_imports run -- python code/train.py\n"
+        "    deps: [keys/train.json]\n"
     )
+    settings = "[tool.dvc-imports]\noutput = 'keys'\n"
+    files = {"pyproject.toml": settings, ".dvcignore": "__pycache__/\n", "dvc.yaml": pipeline}
+    write(root, {**BESIDE.files, **files})
     return Clone(root)
 
 
-def test_a_stage_that_depends_on_its_record(piped: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def test_a_stage_that_depends_on_its_record(piped: Clone) -> None:
     assert dvc_imports("check") == 0
     assert piped.repro() == ["code", "train"]
     assert piped.repro() == []
@@ -346,3 +384,5 @@ def test_check_wants_the_writer_of_the_records_to_depend_on_all_modules(
 ) -> None:
     piped.edit("dvc.yaml", "deps: [code, pyproject.toml]", "deps: [code/app]")
     assert reports(capsys)["code"]["missing"] == ["code/train.py", "pyproject.toml"]
+    piped.edit("dvc.yaml", "deps: [code/app]", "always_changed: true")
+    assert reports(capsys)["code"]["missing"] == []
