@@ -67,7 +67,10 @@ class Pipelines:
         except DvcException as error:
             raise CodeError(str(error)) from None
         self.root = Path(os.path.realpath(self._repo.root_dir))
-        self.stages = [stage for path in self._files() for stage in self._read(path)]
+        files = [*self._files()]
+        if not files:
+            raise CodeError(f"{self.root}: contains no dvc.yaml: must be a DVC project")
+        self.stages = [stage for path in files for stage in self._read(path)]
 
     def covers(self, paths: tuple[str, ...], path: str | Path) -> bool:
         """Return whether a path is one of some, or lies in a folder and is hashed with it.

@@ -340,6 +340,7 @@ def test_a_stage_that_cannot_be_read_stops_no_other(
 def test_a_folder_without_dvc_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "not in a DVC project" in str(dvc_imports("run", "--", "python"))
+    assert "contains no dvc.yaml" in str(dvc_imports("check"))
 
 
 @pytest.fixture
