@@ -1,12 +1,12 @@
 """The same bytes whatever the processor, the thread count and the user's environment."""
 
 import platform
-import sys
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.support import Clone
+from tests.support import ROOT, Clone
 
 ENVIRONMENT = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL",
@@ -16,18 +16,23 @@ ENVIRONMENT = {
     "LC_ALL": "C",
     "PYTHONHASHSEED": "7",
     "MPLBACKEND": "svg",
+    "PYTEST_ADDOPTS": "tests/test_split.py -Wdefault",  # NumPy warns of a feature that is missing
+    "UV_SYSTEM_CERTS": "1",
 }
 
 
-def test_every_file_is_the_same_in_another_environment(
+def test_the_commands_of_the_readme_give_the_same_bytes_in_another_environment(
     tmp_path: Path, fresh: Clone, finished: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    [commands] = re.findall(r"^```sh\n(uv venv\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     clone = fresh.copy(tmp_path / "clone")
     (clone.root / "matplotlibrc").write_text("font.size: 30\n")
-    clone.run(sys.executable, "-m", "dvc", "repro")
+    for command in commands.splitlines():
+        clone.run(*command.partition("#")[0].split())
     assert clone.outputs() == finished.outputs()
 
 
