@@ -28,7 +28,7 @@ TRAIN_SIZE, TEST_SIZE, VALIDATION_SIZE = 600, 200, 100
 
 LONGEST_WAIT = 600  # seconds
 
-# The environment in which coverage traces a new process: for `Clone.run`, not for DVC's stages.
+# The environment in which coverage traces a new process.
 TRACING = {name: os.environ[name] for name in ["COVERAGE_PROCESS_CONFIG"] if name in os.environ}
 
 SETTINGS = {
@@ -231,10 +231,7 @@ def wait_until(condition: Callable[[], object], pause: float = 0.02) -> None:
 
 
 def _run(*command: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | TRACING
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", check=False
-    )
+    done = subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", check=False)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 

@@ -37,30 +37,25 @@ def test_the_commands_of_the_readme_give_the_same_bytes_in_another_environment(
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 kernels")
-def test_the_kernels_can_be_chosen_and_matter(
+def test_the_setting_and_the_environment_choose_the_kernels(
     clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def train(kernels: str) -> tuple[str, bytes]:
+        """Train, and return what it says of the kernels, and the weights."""
+        clone.set(**{"train.kernels": kernels})
+        said = clone.run("python", "-m", "stages.train", check=False).stderr
+        return said, clone.outputs()["data/weights.npz"]
+
     before = clone.outputs()["data/weights.npz"]
-    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
-    clone.run("python", "-m", "stages.train")
-    assert clone.outputs()["data/weights.npz"] != before
-
-
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 kernels")
-@pytest.mark.parametrize("kernels", ["portable", "native"])
-def test_training_uses_the_kernels_of_the_setting(
-    clone: Clone, kernels: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.delenv("OPENBLAS_CORETYPE")  # which this process has set
     monkeypatch.setenv("OPENBLAS_VERBOSE", "2")  # names the kernels
-    fastest = clone.run("python", "-c", "import numpy").stderr
-    clone.set(**{"train.kernels": kernels})
-    trained = clone.run("python", "-m", "stages.train")
-    assert trained.stderr == (fastest if kernels == "native" else "Core: Haswell\n")
-
-
-def test_a_wrong_name_of_kernels_is_an_error_in_one_line(clone: Clone) -> None:
-    clone.set(**{"train.kernels": "fastest"})
-    trained = clone.run("python", "-m", "stages.train", check=False)
-    message = "train.kernels: must be 'portable' or 'native', got 'fastest'"
-    assert (trained.returncode, trained.stderr) == (1, f"error: params.yaml: {message}\n")
+    assert train("portable") == ("Core: Haswell\n", before)
+    assert train("native")[0] == clone.run("python", "-c", "import numpy").stderr
+    assert train("fastest")[0].splitlines() == [
+        "Core: Haswell",
+        "error: params.yaml: train.kernels: must be 'portable' or 'native', got 'fastest'",
+    ]
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    said, weights = train("portable")
+    assert said == "Core: Nehalem\n"
+    assert weights != before
