@@ -212,7 +212,8 @@ def prepare(folder: Path) -> None:
     (folder / "fresh").mkdir()
     fresh = Clone.create(folder / "fresh", folder / "small")
     finished = fresh.copy(folder / "finished")
-    ran = stages_run(finished.run(sys.executable, "-m", "dvc", "repro").stdout)
+    done = _run(sys.executable, "-m", "dvc", "repro", cwd=finished.root, traced=True)
+    ran = stages_run(done.stdout)
     (folder / "stages").write_text(" ".join(ran), encoding="utf-8")
     finished.commit("results")
 
@@ -230,8 +231,13 @@ def wait_until(condition: Callable[[], object], pause: float = 0.02) -> None:
         time.sleep(pause)
 
 
-def _run(*command: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", check=False)
+def _run(
+    *command: str, cwd: Path, check: bool = True, traced: bool = False
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | (TRACING if traced else {})
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 
