@@ -25,7 +25,7 @@ test: .venv/dev.installed
 	ruff format --check
 	mypy
 	coverage erase
-	coverage run -m pytest --numprocesses=auto --dist=worksteal
+	coverage run -m pytest --numprocesses=auto --maxschedchunk=1
 	coverage combine --quiet
 	coverage report
 

@@ -20,16 +20,25 @@ SLOW = {"clone", "fresh", "project"}
 
 # the duration of an example depends on the machine
 hypothesis.settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "untimed",
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark the slow tests: ``pytest -m "not slow"`` runs the others."""
+    """Mark the slow tests: ``pytest -m "not slow"`` runs the others. The longest come first."""
     for item in items:
         if SLOW.intersection(item.fixturenames):
             item.add_marker("slow")
+    items.sort(key=lambda item: ("run_sweep" not in item.fixturenames, "slow" not in item.keywords))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of processes of pytest-xdist: one more, because some tests wait."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)

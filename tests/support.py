@@ -28,7 +28,7 @@ TRAIN_SIZE, TEST_SIZE, VALIDATION_SIZE = 600, 200, 100
 
 LONGEST_WAIT = 600  # seconds
 
-# The environment in which coverage traces a new process: for `Clone.run`, not for DVC's stages.
+# The environment in which coverage traces a new process.
 TRACING = {name: os.environ[name] for name in ["COVERAGE_PROCESS_CONFIG"] if name in os.environ}
 
 SETTINGS = {
@@ -215,7 +215,8 @@ def prepare(folder: Path) -> None:
     (folder / "fresh").mkdir()
     fresh = Clone.create(folder / "fresh", folder / "small")
     finished = fresh.copy(folder / "finished")
-    ran = stages_run(finished.run(sys.executable, "-m", "dvc", "repro").stdout)
+    done = _run(sys.executable, "-m", "dvc", "repro", cwd=finished.root, traced=True)
+    ran = stages_run(done.stdout)
     (folder / "stages").write_text(" ".join(ran), encoding="utf-8")
     finished.commit("results")
 
@@ -233,8 +234,10 @@ def wait_until(condition: Callable[[], object], pause: float = 0.02) -> None:
         time.sleep(pause)
 
 
-def _run(*command: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | TRACING
+def _run(
+    *command: str, cwd: Path, check: bool = True, traced: bool = False
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | (TRACING if traced else {})
     done = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", check=False
     )

@@ -1,9 +1,13 @@
 """A full disk, missing or damaged files: one line reports the fault, and nothing is lost."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from stages.shared.errors import errors_as_lines
 
 import pytest
 
@@ -30,6 +34,7 @@ def test_a_full_disk_is_named_and_nothing_is_lost(clone: Clone) -> None:
     assert {**clone.outputs(), "dvc.lock": before["dvc.lock"]} == before
 
 
+@pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize(
     ("stage", "path"),
     [
@@ -41,21 +46,23 @@ def test_a_full_disk_is_named_and_nothing_is_lost(clone: Clone) -> None:
         ("plot_test", "data/predictions.npz"),
     ],
 )
-def test_a_file_that_is_gone_is_named(clone: Clone, stage: str, path: str) -> None:
-    (clone.root / path).unlink()
-    done = clone.run(sys.executable, "-m", f"stages.{stage}", check=False)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"error: {path}: No such file or directory"
+def test_a_file_that_is_gone_is_named(stage: str, path: str) -> None:
+    Path(path).unlink()
+    assert error_of(stage) == f"error: {path}: No such file or directory"
 
 
-def test_a_file_in_the_place_of_a_folder_is_named(clone: Clone) -> None:
-    (clone.root / "metrics/test.json").unlink()
-    (clone.root / "metrics/train.json").unlink()
-    (clone.root / "metrics").rmdir()
-    (clone.root / "metrics").touch()
-    done = clone.run(sys.executable, "-m", "stages.evaluate", check=False)
-    assert done.returncode == 1
-    assert done.stderr == "error: metrics: File exists\n"
+@pytest.mark.usefixtures("workspace")
+def test_a_file_in_the_place_of_a_folder_is_named() -> None:
+    shutil.rmtree("metrics")
+    Path("metrics").touch()
+    assert error_of("evaluate") == "error: metrics: File exists"
+
+
+def error_of(stage: str) -> str:
+    """Run a stage in this process, and return the error with which it exits."""
+    with pytest.raises(SystemExit) as end, errors_as_lines():
+        import_module(f"stages.{stage}").main()
+    return str(end.value)
 
 
 def test_a_folder_that_may_not_be_written_is_named(clone: Clone) -> None:
@@ -73,34 +80,23 @@ def test_a_folder_that_may_not_be_written_is_named(clone: Clone) -> None:
     assert clone.outputs() == before
 
 
-def edit_setting(clone: Clone) -> None:
-    clone.set(**{"train.weight_decay": 0.002})
-
-
-def edit_setting_of_another_stage(clone: Clone) -> None:
-    clone.set(**{"plot.rows": 2})
-
-
-def disturb_training(clone: Clone, edit: Callable[[Clone], None]) -> tuple[int, str]:
-    """Let DVC train, edit something meanwhile, and return its exit code and its messages."""
-    clone.set(**{"train.epochs": 200})
+def train_and_change(clone: Clone, name: str, value: float) -> tuple[int, str]:
+    """Let DVC train, change a setting meanwhile, and return its exit code and its messages."""
     with clone.start_dvc(
         "repro", "train", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as training:
         clone.wait_for_epochs(2)
-        edit(clone)
+        clone.set(**{name: value})
         _, stderr = training.communicate()
     return training.returncode, stderr
 
 
 def test_a_setting_changed_while_its_stage_runs_is_an_error(clone: Clone) -> None:
-    code, stderr = disturb_training(clone, edit_setting)
+    clone.set(**{"train.epochs": 200})
+    code, stderr = train_and_change(clone, "train.weight_decay", 0.002)
     assert code != 0
     assert "error: params.yaml: changed while the stage ran; run it again\n" in stderr
-
-
-def test_a_setting_of_another_stage_may_change_while_a_stage_runs(clone: Clone) -> None:
-    code, stderr = disturb_training(clone, edit_setting_of_another_stage)
+    code, stderr = train_and_change(clone, "plot.rows", 2)  # a setting of another stage
     assert code == 0, stderr
     assert clone.repro("train") == []
 

@@ -1,4 +1,4 @@
-"""The environment, as the Makefile sets it up and as the README's commands do."""
+"""The environment, as the Makefile sets it up."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, Clone
+from tests.support import ROOT
 
 needs_make = pytest.mark.skipif(sys.platform == "win32", reason="make is for Linux and macOS")
 TOOLS = ("sh", "make", "cat", "git", "rm", "sed", "touch")
@@ -35,11 +35,13 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
     )
 
 
-def made(folder: Path, **environment: str) -> float:
-    """Set up the environment, and return the time at which it was made; its DVC must run."""
+def made(folder: Path, program: str, **environment: str) -> float:
+    """Set up the environment, run a program in it, and return the time at which it was made."""
     done = make(folder, "install", **environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    subprocess.run([folder / ".venv/bin/dvc", "--version"], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        [folder / ".venv/bin" / program, "--version"], stdout=subprocess.DEVNULL, check=True
+    )
     return (folder / ".venv/pyvenv.cfg").stat().st_mtime
 
 
@@ -57,22 +59,25 @@ def without_uv(folder: Path) -> str:
 
 @needs_make
 def test_an_environment_is_made_again_only_if_it_is_moved_or_incomplete(project: Path) -> None:
-    first = made(project, LC_ALL="C")
-    assert made(project) == first
+    lock = project / "requirements/run.txt"
+    [tqdm] = re.findall(r"^tqdm==.*?(?=^\S)", lock.read_text(), re.MULTILINE | re.DOTALL)
+    lock.write_text(tqdm)  # one package with a program, so that an install is short
+    first = made(project, "tqdm", LC_ALL="C")
+    assert made(project, "tqdm") == first
     moved = project.rename(project.with_name("another"))
-    second = made(moved)
+    second = made(moved, "tqdm")
     assert second > first
     (moved / ".venv/place").unlink()  # as if the install was interrupted
-    third = made(moved)
+    third = made(moved, "tqdm")
     assert third > second
     (moved / "requirements/run.txt").touch()
-    assert made(moved) > third
+    assert made(moved, "tqdm") > third
 
 
 @needs_make
 def test_a_python_whose_path_has_a_space_is_used(project: Path) -> None:
     path = without_uv(project.parent)
-    made(project, PATH=path, PYTHON=f"{path}/my python")
+    made(project, "dvc", PATH=path, PYTHON=f"{path}/my python")
     assert (project / ".venv/bin/pip").exists()
 
 
@@ -125,19 +130,3 @@ def test_dvc_imports_is_installed_alone(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.startswith("usage: dvc-imports check")
-
-
-def test_the_commands_of_the_readme_run_as_typed(
-    fresh: Clone, finished: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTEST_ADDOPTS", "tests/test_split.py")  # a few of the tests
-    monkeypatch.setenv("UV_SYSTEM_CERTS", "1")
-    clone = fresh.copy(tmp_path / "clone")
-    [commands] = re.findall(
-        r"^```sh\n(uv venv\n.*?)^```$",
-        (ROOT / "README.md").read_text("utf-8"),
-        re.MULTILINE | re.DOTALL,
-    )
-    for command in commands.splitlines():
-        clone.run(*command.partition("#")[0].split())
-    assert clone.outputs() == finished.outputs()

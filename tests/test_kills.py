@@ -2,10 +2,9 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from stages.shared import running
 
@@ -16,23 +15,18 @@ from tests.soak import repair, running_stage
 from tests.support import Clone, wait_until
 
 
-@pytest.fixture
-def training(clone: Clone) -> Iterator[subprocess.Popen[str]]:
-    """A DVC during a long training."""
+def test_a_second_dvc_names_the_first_and_a_stage_ends_with_its_dvc(
+    clone: Clone, finished: Clone
+) -> None:
     clone.set(**{"train.epochs": 1_000_000})
     with clone.start_dvc("repro", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as dvc:
         clone.wait_for_epochs(5)
-        yield dvc
+        second = clone.try_dvc("repro")
+        stage = running_stage(dvc.pid)
         dvc.kill()
-
-
-def test_a_stage_ends_with_its_dvc(
-    training: "subprocess.Popen[str]", clone: Clone, finished: Clone
-) -> None:
-    stage = running_stage(training.pid)
+    assert second.returncode != 0
+    assert f"(PID {dvc.pid})" in second.stderr
     assert stage
-    training.kill()
-    training.wait()
     wait_until(lambda: not stage.is_running() or stage.status() == psutil.STATUS_ZOMBIE)
     clone.set(**{"train.epochs": 3})
     assert clone.repro() in (["train"], [])
@@ -46,13 +40,6 @@ def test_a_stage_whose_dvc_has_ended_does_not_begin(monkeypatch: pytest.MonkeyPa
     with pytest.raises(SystemExit) as end:
         running.end_with_dvc()
     assert end.value.code == running.ORPHANED
-
-
-def test_a_second_dvc_names_the_first(training: "subprocess.Popen[str]", clone: Clone) -> None:
-    done = clone.try_dvc("repro")
-    assert done.returncode != 0
-    assert f"(PID {training.pid})" in done.stderr
-    training.send_signal(signal.SIGTERM)
 
 
 def leave_half_a_lock(clone: Clone) -> None:

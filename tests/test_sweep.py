@@ -20,13 +20,14 @@ import yaml
 from tests.support import ROOT, Clone, small_dataset, wait_until
 from tools import sweep
 
-COMMAND = (sys.executable, "-m", "tools.sweep", "--jobs=2", "--seeds=1")
+OPTIONS = ("--jobs=2", "--seeds=1")
 RATES = ("0.02", "0.05")
 DIVERGING = "1000000.0"
 GRID = (
     *("-S", f"train.learning_rate={','.join((*RATES, DIVERGING))}"),
-    *("-S", "model.hidden=[16,8]", "-S", "train.keep=best"),
+    *("-S", "model.hidden=[16,8]", "-S", "train.keep=best", "--test"),
 )
+Sweep = Callable[..., tuple[object, str, str]]
 
 
 def experiments(clone: Clone) -> dict[str, str]:
@@ -48,6 +49,23 @@ def processes(clone: Clone) -> Iterator[psutil.Process]:
 
 
 @pytest.fixture
+def run_sweep(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Sweep:
+    """A function that runs a sweep in this process, and returns how it exits and its output."""
+    monkeypatch.setitem(DATASETS, "small", small_dataset(dataset))
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # the sweep changes it
+
+    def run(clone: Clone, *options: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sweep", *OPTIONS, *options])
+        with contextlib.chdir(clone.root), pytest.raises(SystemExit) as ended:
+            sweep.main()
+        return ended.value.code, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture
 def swept(clone: Clone) -> Iterator[Clone]:
     """A clone whose queue ends with the test."""
     yield clone
@@ -56,9 +74,9 @@ def swept(clone: Clone) -> Iterator[Clone]:
             process.kill()
 
 
-def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone) -> None:
+def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone, run_sweep: Sweep) -> None:
     before = swept.outputs()
-    command = (*COMMAND, *GRID, "--test")
+    command = (sys.executable, "-m", "tools.sweep", *OPTIONS, *GRID)
 
     # Interrupted while runs go on: they go on.
     interrupted = subprocess.Popen(command, cwd=swept.root, stderr=subprocess.PIPE, text=True)
@@ -74,7 +92,7 @@ def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone) -> None:
             process.kill()
     first = experiments(swept)
 
-    done = swept.run(*command, check=False)
+    code, table, errors = run_sweep(swept, *GRID)
     found = experiments(swept)
 
     # No run that had ended was repeated.
@@ -83,8 +101,8 @@ def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone) -> None:
     assert found.keys() == {*RATES}
 
     # A failed run is named with its last line, and the others are there.
-    assert done.returncode == 1
-    [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert code == 1
+    [error] = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert error.startswith(f"error: train.learning_rate={DIVERGING} train.seed=0: params.yaml: ")
     scores = {}
     for rate, commit in found.items():
@@ -98,12 +116,12 @@ def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone) -> None:
             for name in ("accuracy", "loss")
         ]
         scores[f"train.learning_rate={rate}"] = ["1", *(f"{value:.4f}" for value in values)]
-    header, *lines = [re.split("  +", line) for line in done.stdout.splitlines()[:3]]
+    header, *lines = [re.split("  +", line) for line in table.splitlines()[:3]]
     assert header[-2:] == ["test.accuracy", "test.loss"]
     assert {
         setting: [cell for cell in cells if not re.match("[-+]", cell)] for setting, *cells in lines
     } == scores
-    assert "sweep.png" in done.stdout
+    assert "sweep.png" in table
 
     # The workspace is as before, and the experiment is complete.
     assert swept.outputs() == before
@@ -166,41 +184,25 @@ def buried(swept: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
     return inner
 
 
-def test_a_sweep_runs_anywhere(buried: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_runs_anywhere(buried: Clone, run_sweep: Sweep) -> None:
     state = ("git", "status", "--porcelain", "--branch")
     before = buried.run(*state).stdout
-    done = buried.run(*COMMAND, "-S", "train.learning_rate=0.03", check=False)
-    assert done.returncode == 0, done.stderr
-    assert "train.learning_rate=0.03" in done.stdout
+    code, table, errors = run_sweep(buried, "-S", "train.learning_rate=0.03")
+    assert code == 0, errors
+    assert "train.learning_rate=0.03" in table
     assert buried.run(*state).stdout == before
-    monkeypatch.delenv("GIT_DIR")
-    monkeypatch.delenv("GIT_WORK_TREE")
     assert experiments(buried).keys() == {"0.03"}
 
 
-@pytest.fixture
-def refusal(
-    dataset: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[[Clone], str]:
-    """A function that runs a sweep, which must be refused, and returns its error."""
-    monkeypatch.setattr(sys, "argv", ["sweep", "--jobs=2", "--seeds=1"])
-    monkeypatch.setitem(DATASETS, "small", small_dataset(dataset))
-    monkeypatch.setenv("PATH", os.environ["PATH"])  # the sweep changes it
-
-    def refuse(clone: Clone) -> str:
-        monkeypatch.chdir(clone.root)
-        with pytest.raises(SystemExit) as ended:
-            sweep.main()
-        assert not capfd.readouterr().out
-        assert not experiments(clone)
-        return str(ended.value)
-
-    return refuse
-
-
 def test_a_state_in_which_runs_would_fail_is_refused(
-    clone: Clone, tmp_path: Path, refusal: Callable[[Clone], str]
+    clone: Clone, tmp_path: Path, run_sweep: Sweep
 ) -> None:
+    def refusal(clone: Clone) -> str:
+        error, table, _ = run_sweep(clone)
+        assert not table
+        assert not experiments(clone)
+        return str(error)
+
     (clone.root / "network/new.py").touch()
     assert refusal(clone) == (
         "error: network/new.py: Git does not track it, so no run has it: git add network/new.py"
