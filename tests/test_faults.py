@@ -1,6 +1,7 @@
 """A full disk, missing or damaged files: one line reports the fault, and nothing is lost."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from stages.shared.errors import errors_as_lines
 
 import pytest
 
-from tests.support import Clone
+from tests.support import WINDOWS, Clone
 
 
 def run_with_little_room(clone: Clone, command: str) -> str:
@@ -23,6 +24,7 @@ def run_with_little_room(clone: Clone, command: str) -> str:
     return done.stderr
 
 
+@pytest.mark.skipif(WINDOWS, reason="ulimit is of POSIX shells")
 def test_a_full_disk_is_named_and_nothing_is_lost(clone: Clone) -> None:
     before = clone.outputs()
     clone.set(**{"preprocess.seed": 1})
@@ -48,14 +50,14 @@ def test_a_full_disk_is_named_and_nothing_is_lost(clone: Clone) -> None:
 )
 def test_a_file_that_is_gone_is_named(stage: str, path: str) -> None:
     Path(path).unlink()
-    assert error_of(stage) == f"error: {path}: No such file or directory"
+    assert error_of(stage) == f"error: {Path(path)}: No such file or directory"
 
 
 @pytest.mark.usefixtures("workspace")
 def test_a_file_in_the_place_of_a_folder_is_named() -> None:
     shutil.rmtree("metrics")
     Path("metrics").touch()
-    assert error_of("evaluate") == "error: metrics: File exists"
+    assert re.fullmatch("error: metrics: .*exists", error_of("evaluate"))
 
 
 def error_of(stage: str) -> str:
@@ -65,6 +67,7 @@ def error_of(stage: str) -> str:
     return str(end.value)
 
 
+@pytest.mark.skipif(WINDOWS, reason="permissions of a folder are for POSIX")
 def test_a_folder_that_may_not_be_written_is_named(clone: Clone) -> None:
     before = clone.outputs()
     (clone.root / "plots").chmod(0o555)
@@ -114,6 +117,6 @@ def test_flipped_bits_are_detected_and_restored(clone: Clone, finished: Clone) -
         (clone.root / path).write_bytes(content)
     status = clone.dvc("status")
     outputs = ("data/raw", "data/processed", "data/weights.npz", "metrics/test.json")
-    assert all(f"modified:           {path}" in status for path in outputs)
+    assert all(f"modified:           {Path(path)}" in status for path in outputs)
     clone.dvc("repro")
     assert clone.outputs() == finished.outputs()

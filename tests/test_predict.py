@@ -113,14 +113,14 @@ def test_an_output_that_would_be_lost_is_refused(
 
 
 def test_odd_names_are_printed_and_drawn(monkeypatch: Patch, capsys: Capture) -> None:
-    odd = ["a\nb.png", "$x_{1}.png", "漢字.png", "\udcff.png", f"{'long' * 20}.png", "\x1b[31m.png"]
+    odd = ["a\u2028b.png", "$x_{1}.png", "漢字.png", "\udcff.png", f"{'long' * 20}.png", "\u202e.png"]
     for name in odd:
         shutil.copy("one.png", name)
-    *lines, _, _ = run(monkeypatch, capsys, *odd, "--output", "\udcff\n")
+    *lines, _, _ = run(monkeypatch, capsys, *odd, "--output", "\udcff\u2028")
     assert len(lines) == len(odd)
     assert all(line.isprintable() for line in lines)
     with pytest.raises(SystemExit, match="1"):
-        run(monkeypatch, capsys, "absent\n\udcff")
+        run(monkeypatch, capsys, "absent\u2028\udcff")
     assert capsys.readouterr().err == "error: absent??: No such file or directory\n"
 
 
