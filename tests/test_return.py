@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 
-from tests.support import Clone
+import pytest
+
+from tests.support import WINDOWS, Clone
 
 
 def go_back(clone: Clone) -> None:
@@ -25,6 +27,7 @@ def test_after_a_training_that_diverged(clone: Clone, finished: Clone) -> None:
     assert clone.repro() == []
 
 
+@pytest.mark.skipif(WINDOWS, reason="Ctrl-C is a signal on POSIX alone")
 def test_after_ctrl_c(clone: Clone, finished: Clone) -> None:
     clone.set(**{"train.epochs": 1_000_000})
     with clone.start_dvc(

@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.support import ROOT, Clone, small_dataset, wait_until
+from tests.support import ROOT, WINDOWS, Clone, small_dataset, wait_until
 from tools import sweep
 
 OPTIONS = ("--jobs=2", "--seeds=1")
@@ -74,6 +74,7 @@ def swept(clone: Clone) -> Iterator[Clone]:
             process.kill()
 
 
+@pytest.mark.skipif(WINDOWS, reason="Ctrl-C is a signal on POSIX alone")
 def test_a_sweep_is_interrupted_killed_and_resumed(swept: Clone, run_sweep: Sweep) -> None:
     before = swept.outputs()
     command = (sys.executable, "-m", "tools.sweep", *OPTIONS, *GRID)

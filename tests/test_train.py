@@ -110,8 +110,9 @@ def test_a_line_is_printed_per_epoch_where_there_is_no_terminal(
     assert lines[-1] == f"epoch 3/3: {', '.join(splits)}"
 
 
-@pytest.mark.skipif(WINDOWS, reason="Windows has no such terminals")
 def test_a_bar_is_shown_in_a_terminal(workspace: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such terminals")
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(ours, (24, 80))
     done = subprocess.run(
