@@ -51,10 +51,9 @@ def test_the_setting_and_the_environment_choose_the_kernels(
     monkeypatch.setenv("OPENBLAS_VERBOSE", "2")  # names the kernels
     assert train("portable") == ("Core: Haswell\n", before)
     assert train("native")[0] == clone.run("python", "-c", "import numpy").stderr
-    assert train("fastest")[0].splitlines() == [
-        "Core: Haswell",
-        "error: params.yaml: train.kernels: must be 'portable' or 'native', got 'fastest'",
-    ]
+    assert train("fastest")[0] == (
+        "error: params.yaml: train.kernels: must be 'portable' or 'native', got 'fastest'\n"
+    )
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
     said, weights = train("portable")
     assert said == "Core: Nehalem\n"
