@@ -57,11 +57,16 @@ def without_uv(folder: Path) -> str:
     return str(programs)
 
 
-@needs_make
-def test_an_environment_is_made_again_only_if_it_is_moved_or_incomplete(project: Path) -> None:
+def lock_one_package(project: Path) -> None:
+    """Lock one package that has a program, so that an install is short."""
     lock = project / "requirements/run.txt"
     [tqdm] = re.findall(r"^tqdm==.*?(?=^\S)", lock.read_text(), re.MULTILINE | re.DOTALL)
-    lock.write_text(tqdm)  # one package with a program, so that an install is short
+    lock.write_text(tqdm, encoding="utf-8")
+
+
+@needs_make
+def test_an_environment_is_made_again_only_if_it_is_moved_or_incomplete(project: Path) -> None:
+    lock_one_package(project)
     first = made(project, "tqdm", LC_ALL="C")
     assert made(project, "tqdm") == first
     moved = project.rename(project.with_name("another"))
@@ -76,8 +81,9 @@ def test_an_environment_is_made_again_only_if_it_is_moved_or_incomplete(project:
 
 @needs_make
 def test_a_python_whose_path_has_a_space_is_used(project: Path) -> None:
+    lock_one_package(project)
     path = without_uv(project.parent)
-    made(project, "dvc", PATH=path, PYTHON=f"{path}/my python")
+    made(project, "tqdm", PATH=path, PYTHON=f"{path}/my python")
     assert (project / ".venv/bin/pip").exists()
 
 
