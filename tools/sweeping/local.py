@@ -103,7 +103,7 @@ def _end_lost(running: list[str]) -> list[str]:
 def _has_worker() -> bool:
     """Return whether a worker of DVC's queue runs here; on a busy machine, few answer in time."""
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(psutil.Error, OSError):  # its folder may be gone
             if WORKER in process.cmdline() and Path(process.cwd()).samefile(Path.cwd()):
                 return True
     return False
