@@ -254,6 +254,7 @@ def _be_dvc(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
     for descriptor, path in enumerate(files, start=1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
+        os.dup2(os.open(path, flags), descriptor)
     sys.exit(main([*arguments]))

@@ -49,7 +49,7 @@ def test_the_stages_write_the_same_files_without_dvc(capsys: pytest.CaptureFixtu
     assert all(re.match(r"epoch \d/3: train loss .*%, validation loss .*%$", e) for e in epochs)
     assert len(epochs) == 3
     assert re.match(r"test accuracy .*%, \d+ errors, loss .*\d$", tested)
-    assert page.startswith("plots/board.html: ")
+    assert page.startswith(f"{Path('plots/board.html')}: ")
 
 
 def test_every_stage_runs_once_and_leaves_nothing_for_git(shared: Path, clone: Clone) -> None:
