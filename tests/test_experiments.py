@@ -5,6 +5,7 @@ import io
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -45,7 +46,7 @@ def test_an_experiment_is_shown_compared_applied_and_made_a_branch(tried: Clone)
 
     differences = json.loads(tried.dvc("exp", "diff", "HEAD", "faster", "--json"))
     assert differences["params"]["params.yaml"]["train.learning_rate"]["new"] == 0.05
-    assert set(differences["metrics"]) == {"metrics/test.json", "metrics/train.json"}
+    assert {Path(name).name for name in differences["metrics"]} == {"test.json", "train.json"}
 
     tried.dvc("exp", "apply", "faster")
     assert learning_rate(tried) == "0.05"
