@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dvc_imports.config import is_installed
 from dvc_imports.projects import console_scripts, pytest_option
 
 PYTHON = re.compile(
@@ -65,7 +66,7 @@ class Place:
     Attributes
     ----------
     cwd : the current folder
-    paths : the folders of PYTHONPATH
+    paths : the folders of PYTHONPATH, without those of installed packages
     depth : number of shell scripts around the command
     """
 
@@ -85,7 +86,8 @@ class Place:
         if name != "PYTHONPATH":
             return self
         folders = [os.path.normpath(self.cwd / part) for part in parts]
-        return replace(self, paths=(*folders, *self.paths))
+        own = [each for each in folders if not is_installed(each)]  # workers of DVC's queue add one
+        return replace(self, paths=(*own, *self.paths))
 
 
 class Commands:

@@ -161,6 +161,7 @@ def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> N
         "python -c 'import a'",
         "mkdir -p out && nohup python a.py &",
         "PYTHONPATH=sub python a.py",
+        "PYTHONPATH=site-packages python -c 'import a, e'",
         "sh -c 'python a.py'",
         "./run.sh",
         "sh there.sh",
@@ -172,6 +173,7 @@ def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> N
 )
 def test_commands(command: str, tmp_path: Path) -> None:
     write(tmp_path, {"a": "import b", "b": "", "sub/c": "", "sub/d": "import b"})
+    write(tmp_path, {"site-packages/e": "import absent"})
     (tmp_path / "run.sh").write_text("#!/bin/sh\nset -e  # don't: python c.py\npython a.py\n")
     (tmp_path / "there.sh").write_text("cd sub\npython ../a.py\nsh there.sh\n")
     (tmp_path / "export.sh").write_text("export PYTHONPATH=$PWD\npython -c 'import d\nimport a'\n")
