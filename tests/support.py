@@ -196,7 +196,10 @@ class Clone:
             for path in [*paths, self.root / "dvc.lock"]
             if path.is_file() and path.name[0] != "." and path.suffix != ".partial"
         ]
-        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in files}
+        contents = {path.relative_to(self.root).as_posix(): path.read_bytes() for path in files}
+        if "dvc.lock" in contents:  # on Windows, DVC and Git end its lines differently
+            contents["dvc.lock"] = contents["dvc.lock"].replace(b"\r\n", b"\n")
+        return contents
 
     def wait_for_epochs(self, count: int) -> None:
         """Wait until training has ended that many epochs."""
