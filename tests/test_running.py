@@ -65,8 +65,12 @@ def test_a_stage_without_its_inputs_names_the_first(
 
 def test_help_prints_help_and_an_unknown_option_is_an_error() -> None:
     command = [sys.executable, "-m", "stages.train"]
-    helped = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, check=True)
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    helped = subprocess.run(
+        [*command, "--help"], cwd=ROOT, env=ascii_only, capture_output=True, check=True
+    )
     assert helped.stdout.startswith(b"usage: python -m stages.train [-h]")
+    assert b"images and labels ? weights" in helped.stdout
     refused = subprocess.run([*command, "--fast"], cwd=ROOT, capture_output=True, check=False)
     assert refused.returncode == 2
     assert b"unrecognized arguments: --fast" in refused.stderr

@@ -1,5 +1,6 @@
 """The error of a stage, and expected errors as one line each."""
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,12 @@ class StageError(Exception):
 
 @contextmanager
 def errors_as_lines() -> Iterator[None]:
-    """End the process with a line, and no traceback, for each expected error of the block."""
+    """End the process with a line, and no traceback, for each expected error of the block.
+
+    Characters that the encoding of the output lacks, as on Windows, are printed as ``?``.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         yield
     except StageError as error:

@@ -33,8 +33,8 @@ def run(main: Callable[[], None]) -> None:
     """Run a stage; an expected failure is a line, and an exit code other than 0."""
     module: Any = sys.modules["__main__"]
     name = f"python -m {module.__spec__.name}"
-    argparse.ArgumentParser(prog=name, description=module.__doc__).parse_args()
     with errors_as_lines():
+        argparse.ArgumentParser(prog=name, description=module.__doc__).parse_args()
         if "DVC_STAGE" in os.environ:
             run_under_dvc(main)
         else:
