@@ -100,9 +100,9 @@ class Clone:
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, root / name)
         clone = cls(root)
-        with (root / "stages/shared/datasets.py").open("a", encoding="utf-8") as module:
-            module.write(f"\nfrom pathlib import {type(root).__name__}\n")
-            module.write(f"\nDATASETS['small'] = {small_dataset(dataset)}\n")
+        path = type(root).__name__
+        small = f"\nfrom pathlib import {path}\n\nDATASETS['small'] = {small_dataset(dataset)}\n"
+        clone.append("stages/shared/datasets.py", small)
         clone.set(**SETTINGS)
         _run("git", "init", "--quiet", cwd=root)
         _run("git", "config", "user.name", "test", cwd=root)
