@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.shared.drawing import BLUE, draw_image, literal, new_figure, save
+from stages.shared.drawing import BLUE, draw_grid, literal, new_figure, save
 from stages.shared.files import Predictions, load_predictions
 from stages.shared.paths import (
     CONFUSION_PLOT,
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from network.metrics import Bin, calibration_error, confusion_matrix, reliability
 
 RIGHT, WRONG = "#00794f", "#c8321f"
-CELL_INCHES, LETTER_INCHES = 1.5, 0.06
 SHARES = 0.001, 1  # ends of the colour scale of the confusion
 
 
@@ -33,14 +32,14 @@ def main() -> None:
 
     sample_seed, mistakes_seed = np.random.SeedSequence(plot.seed).spawn(2)
     sample = choose(everything, plot, sample_seed)
-    draw_grid(test, sample, plot, "Predictions", PREDICTIONS_PLOT)
+    draw_sample(test, sample, plot.columns, "Predictions", PREDICTIONS_PLOT)
     if plot.mistakes == "worst":
         surest_first = np.argsort(-test.confidence[mistakes], kind="stable")
         chosen = mistakes[surest_first][: plot.rows * plot.columns]
     else:
         chosen = choose(mistakes, plot, mistakes_seed)
     title = title_of(len(chosen), len(mistakes), len(test.labels))
-    draw_grid(test, chosen, plot, title, MISTAKES_PLOT)
+    draw_sample(test, chosen, plot.columns, title, MISTAKES_PLOT)
     draw_confusion(confusion_matrix(test.labels, test.predicted, len(test.classes)), test.classes)
     draw_reliability(reliability(test.probabilities, test.labels))
 
@@ -58,26 +57,20 @@ def title_of(chosen: int, mistakes: int, total: int) -> str:
     return f"{chosen} of {mistakes} mistakes" if chosen < mistakes else f"All {mistakes} mistakes"
 
 
-def draw_grid(
-    test: Predictions, chosen: NDArray[np.intp], plot: Plot, title: str, path: Path
+def draw_sample(
+    test: Predictions, chosen: NDArray[np.intp], columns: int, title: str, path: Path
 ) -> None:
-    """Draw a grid of the chosen images, each under its label and its prediction."""
-    width = CELL_INCHES + LETTER_INCHES * (max(map(len, test.classes)) - 1)
-    figure = new_figure(width * plot.columns, (CELL_INCHES + 0.2) * plot.rows + 0.3)
-    figure.suptitle(title)
-    grid = figure.subplots(plot.rows, plot.columns, squeeze=False).ravel()
-    for axes in grid[len(chosen) :]:
-        axes.set_axis_off()
-    for axes, row in zip(grid, chosen, strict=False):
+    """Draw the chosen images, each under its label and its prediction."""
+    captions, colors = [], []
+    for row in chosen:
         label, predicted = test.labels[row], test.predicted[row]
         mark, color = ("✓", RIGHT) if predicted == label else ("✗", WRONG)
-        draw_image(axes, test.images[row], color)
-        text = (
+        captions.append(
             f"label {test.classes[label]}\n"
             f"{mark} predicted {test.classes[predicted]} ({test.confidence[row]:.1%})"
         )
-        axes.set_title(literal(text), color=color, fontsize="small")
-    save(figure, path)
+        colors.append(color)
+    save(draw_grid(test.images[chosen], captions, colors, columns, title), path)
 
 
 def draw_confusion(counts: NDArray[np.intp], classes: list[str]) -> None:
@@ -105,6 +98,7 @@ def draw_confusion(counts: NDArray[np.intp], classes: list[str]) -> None:
                 color="white" if dark else "black",
                 weight="bold" if right else "normal",
                 fontsize="small",
+                in_layout=False,
             )
     ticks, names = range(len(classes)), [literal(name) for name in classes]
     axes.set_xticks(ticks, names, rotation=90 if max(map(len, classes)) > 2 else 0)
@@ -113,6 +107,7 @@ def draw_confusion(counts: NDArray[np.intp], classes: list[str]) -> None:
     axes.set_title(f"{counts.diagonal().sum():,} of {counts.sum():,} test images right")
     axes.grid(visible=False)
     bar = figure.colorbar(image, label="share of the actual class", shrink=0.6)
+    bar.minorticks_off()
     bar.ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
     save(figure, CONFUSION_PLOT)
 
@@ -131,6 +126,7 @@ def draw_reliability(bins: list[Bin]) -> None:
     upper.legend(loc="upper left")
     lower.stem(confidence, samples, linefmt=BLUE, basefmt=" ")
     lower.set(xlabel="confidence", ylabel="test images", yscale="log")
+    lower.minorticks_off()
     lower.yaxis.set_major_formatter("{x:,.0f}")
     save(figure, RELIABILITY_PLOT)
 

@@ -3,7 +3,15 @@
 import math
 
 from stages.shared.datasets import SIDE
-from stages.shared.drawing import SPLIT_COLORS, draw_image, literal, new_figure, save
+from stages.shared.drawing import (
+    INK,
+    SPLIT_COLORS,
+    corners_of,
+    draw_images,
+    literal,
+    new_figure,
+    save,
+)
 from stages.shared.files import load_dataset, load_history, load_network, load_split
 from stages.shared.paths import AUGMENTED_PLOT, LOSS_PLOT, WEIGHTS_PLOT
 from stages.shared.running import run
@@ -17,7 +25,6 @@ from numpy.typing import NDArray
 from network.deformation import Deformation
 
 MOST_UNITS = 100
-GAP = 3  # pixels between two units
 FULL_COLOR = 0.999  # share of the weights within the range of the colours
 IMAGES, EPOCHS = 8, 5
 
@@ -65,41 +72,33 @@ def draw_curves(axes: Axes, history: list[dict[str, float]], score: str) -> None
 
 def draw_weights(weights: NDArray[np.float32]) -> None:
     """Draw the weights (784, units) of each unit as an image."""
-    units = weights.T.reshape(-1, SIDE, SIDE)
+    units = weights.T
     shown = units[:MOST_UNITS]
     columns = math.ceil(math.sqrt(len(shown)))
     rows = math.ceil(len(shown) / columns)
     figure = new_figure(0.75 * columns + 1, 0.75 * rows + 0.4)
     axes = figure.subplots()
-    axes.set_axis_off()
     limit = float(np.quantile(np.abs(shown), FULL_COLOR))
-    image = axes.imshow(mosaic(shown, rows, columns), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    image = draw_images(axes, shown, columns, cmap="RdBu_r", vmin=-limit, vmax=limit)
     part = f" ({len(shown)} of {len(units)})" if len(shown) < len(units) else ""
     axes.set_title(f"Weights of the first layer, unit by unit{part}")
     figure.colorbar(image, label="weight of a pixel", shrink=0.6, extend="both")
     save(figure, WEIGHTS_PLOT)
 
 
-def mosaic(units: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
-    """Arrange images (units, side, side) row by row, with NaN between them."""
-    cell = SIDE + GAP
-    cells = np.full((rows * columns, cell, cell), np.nan, np.float32)
-    cells[: len(units), :SIDE, :SIDE] = units
-    grid = cells.reshape(rows, columns, cell, cell).swapaxes(1, 2)
-    return grid.reshape(rows * cell, columns * cell)[:-GAP, :-GAP]
-
-
 def draw_augmented(grid: NDArray[np.float32], names: list[str]) -> None:
     """Draw images (1 + epochs, images, pixels), one per column, undeformed in the first row."""
-    rows, columns, _ = grid.shape
-    figure = new_figure(0.8 * columns, 0.8 * rows + 0.6)
+    rows, columns, pixels = grid.shape
+    figure = new_figure(0.8 * columns, 0.8 * rows + 0.5)
+    axes = figure.subplots()
+    axes.set_facecolor("0.8")  # seen between the images
+    gap = 1, 1
+    draw_images(axes, grid.reshape(-1, pixels), columns, gap, **INK)
     deformed = "as they are, and below deformed as in training" if rows > 1 else "not deformed"
-    figure.suptitle(f"Training images, {deformed}")
-    cells = figure.subplots(rows, columns, squeeze=False)
-    for place, axes in np.ndenumerate(cells):
-        draw_image(axes, grid[place])
-    for axes, name in zip(cells[0], names, strict=True):
-        axes.set_title(literal(name))
+    axes.set_title(f"Training images, {deformed}")
+    centers = [left + (SIDE - 1) / 2 for left, _ in corners_of(columns, columns, gap)]
+    axes.set_xticks(centers, [literal(name) for name in names])
+    axes.tick_params(top=False, labeltop=True, labelbottom=False, bottom=False)
     save(figure, AUGMENTED_PLOT)
 
 

@@ -10,7 +10,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from stages.shared.drawing import draw_image, literal, new_figure, save
+from stages.shared.drawing import draw_grid, save
 from stages.shared.errors import StageError, errors_as_lines
 from stages.shared.files import load_dataset, load_network, load_split
 from stages.shared.paths import TEST_METRICS, WEIGHTS
@@ -89,16 +89,14 @@ def summarize(probabilities: NDArray[np.float32], classes: list[str]) -> str:
 
 
 def draw(found: list[tuple[str, Images, Images]], classes: list[str], path: Path) -> None:
-    """Draw each image as the network sees it, its class above, and the file's name below."""
-    columns = min(5, len(found))
-    rows = -(-len(found) // columns)
-    figure = new_figure(1.5 * columns, 1.9 * rows)
-    for place, (name, image, probabilities) in enumerate(found, start=1):
-        axes = figure.add_subplot(rows, columns, place)
-        draw_image(axes, image)
-        title = classes[probabilities.argmax()] + ("" if probabilities.max() >= LIKELY else "?")
-        axes.set_title(literal(title))
-        axes.set_xlabel(literal(printable(name)[-24:]), fontsize=7)  # the end tells most
+    """Draw each image as the network sees it, under the file's name and its class."""
+    images = np.array([image.ravel() for _, image, _ in found])
+    captions = [
+        f"{printable(name)[-24:]}\n"  # the end tells most
+        f"{classes[p.argmax()]}{'' if p.max() >= LIKELY else '?'}"
+        for name, _, p in found
+    ]
+    figure = draw_grid(images, captions, ["black"] * len(found), columns=min(5, len(found)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # letters that the font lacks are boxes
         save(figure, path)

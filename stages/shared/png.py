@@ -34,7 +34,7 @@ def write_png(file: BinaryIO, pixels: NDArray[np.uint8]) -> None:
 
     file.write(b"\x89PNG\r\n\x1a\n")
     _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    _write_chunk(file, b"IDAT", zlib_ng.compress(filtered.tobytes(), 9))
+    _write_chunk(file, b"IDAT", zlib_ng.compress(filtered.tobytes(), 6))
     _write_chunk(file, b"IEND", b"")
 
 
