@@ -211,8 +211,6 @@ def test_a_network_that_the_page_does_not_compute_is_refused() -> None:
     z = np.tanh(np.tanh(x @ state["W1"] + state["b1"]) @ state["W2"] + state["b2"])
     p = softmax(z @ state["W3"] + state["b3"])
     np.savez("data/predictions.npz", probabilities=p, labels=np.zeros(40, np.uint8))
-    with pytest.raises(
-        StageError, match=r"^data/weights\.npz: the page's network .* of 40 test im"
-    ):
+    with pytest.raises(StageError, match=r"^data/weights\.npz: the page's network .* other prob"):
         board.main()
     assert not Path("plots/board.html").exists()
