@@ -36,12 +36,6 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_shipped_settings_are_valid() -> None:
-    Path("params.yaml").write_text(SHIPPED, "utf-8")
-    for section in (Download, Preprocess, Model, Augment, Train, Plot):
-        load(section)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
