@@ -190,10 +190,9 @@ def _read(model: type[SectionType]) -> SectionType:
 
 
 def _parse() -> dict[Any, Any]:
+    encoded = PARAMETERS.read_bytes()
     try:
-        content = YAML(typ="safe").load(PARAMETERS.read_text(encoding="utf-8"))
-    except OSError:
-        raise
+        content = YAML(typ="safe").load(encoded.decode())
     except Exception as error:  # a malformed tag or value raises many types
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
