@@ -9,7 +9,6 @@ const ink = board.getContext("2d");
 // A drawing is replaced and never changed, so that undoing is going back to an earlier one.
 let drawing = { strokes: [], sample: null };
 const earlier = [];
-let width; // of the pen
 let cursor = { x: SIDE / 2, y: SIDE / 2 }; // of the keyboard
 
 function show(next) {
@@ -56,6 +55,7 @@ function drawSample(context, { x }, cell) {
 }
 
 function begin(point) {
+  const width = SIDE / document.querySelector(".pen:checked").value;
   show({ strokes: [...drawing.strokes, { points: [point], width }], sample: null });
 }
 
@@ -117,12 +117,4 @@ function placeCursor() {
   element("cursor").style.left = `${(100 * cursor.x) / SIDE}%`;
   element("cursor").style.top = `${(100 * cursor.y) / SIDE}%`;
 }
-
-const pens = [...document.querySelectorAll(".pen")];
-function choose(pen) {
-  width = SIDE / pen.value;
-  for (const button of pens) button.ariaPressed = button === pen;
-}
-for (const pen of pens) pen.addEventListener("click", () => choose(pen));
-choose(pens.at(-1));
 placeCursor();

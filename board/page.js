@@ -149,8 +149,6 @@ const samples = SAMPLES.map((sample) => {
   button.type = "button";
   button.className = wrong ? "sample wrong" : "sample";
   [canvas.width, canvas.height] = [28, 28];
-  canvas.getContext("2d").fillStyle = "white";
-  canvas.getContext("2d").fillRect(0, 0, 28, 28);
   drawSample(canvas.getContext("2d"), sample, 1);
   button.append(canvas, wrong ? `${CLASSES[label]} ✗ ${CLASSES[predicted]}` : CLASSES[label]);
   if (wrong) button.ariaLabel = `${CLASSES[label]}, mistaken for ${CLASSES[predicted]}`;

@@ -20,8 +20,8 @@ def main() -> None:
     for source in sources:
         try:
             with located(source) as place:
-                for path, expected in list(missing.items()):
-                    content = read(place, path.name, expected)
+                for path, sha256 in list(missing.items()):
+                    content = read(place, path.name, sha256)
                     with replacing(path) as file:
                         file.write(content)
                     del missing[path]

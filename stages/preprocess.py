@@ -13,8 +13,6 @@ from stages.shared.split import stratified_split
 import numpy as np
 from numpy.typing import NDArray
 
-ROWS_AT_A_TIME = 1000
-
 Bytes = NDArray[np.uint8]
 
 
@@ -56,16 +54,12 @@ def read(images_path: Path, labels_path: Path, classes: int) -> tuple[Bytes, Byt
 
 
 def write(split: str, images: Bytes, labels: Bytes, rows: NDArray[np.intp]) -> None:
-    """Write rows of the images as float32 (n, 784) in [0, 1], and of the labels as uint8 (n,).
-
-    Images are converted some at a time, so that memory never contains all of them as float32.
-    """
+    """Write rows of the images as float32 (n, 784) in [0, 1], and of the labels as uint8 (n,)."""
     with replacing(paths.images_path(split)) as file:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), SIDE * SIDE)}
+        pixels = np.divide(images[rows], 255, dtype="<f4").reshape(len(rows), SIDE * SIDE)
+        header = np.lib.format.header_data_from_array_1_0(pixels)
         np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, len(rows), ROWS_AT_A_TIME):
-            pixels = images[rows[start : start + ROWS_AT_A_TIME]]
-            file.write(np.divide(pixels, 255, dtype="<f4").data)
+        file.write(pixels.data)
     with replacing(paths.labels_path(split)) as file:
         np.save(file, labels[rows])
 

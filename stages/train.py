@@ -43,12 +43,11 @@ def main() -> None:
             rows = (history_row(epoch) for epoch in shown(trainer.run(), settings.epochs))
             write_table(HISTORY, COLUMNS, rows)
     except DivergenceError as error:
-        # name the decay if one step of it exceeds the weights, at a learning rate of at most 1
-        penalty = settings.weight_decay / settings.batch_size * min(settings.learning_rate, 1)
-        name = "weight_decay" if penalty > 1 else "learning_rate"
-        value = getattr(settings, name)
-        reason = f"epoch {error.epoch}: {error.reason}, lower it from {value}"
-        raise StageError(f"{PARAMETERS}: train.{name}: {reason}") from None
+        rate, decay = settings.learning_rate, settings.weight_decay
+        raise StageError(
+            f"{PARAMETERS}: train: epoch {error.epoch}: {error.reason},"
+            f" lower learning_rate ({rate}) or weight_decay ({decay})"
+        ) from None
 
     write_npz(WEIGHTS, trainer.network.state_dict())
     scores = {split: rounded(score._asdict()) for split, score in trainer.kept.scores.items()}

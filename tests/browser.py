@@ -29,7 +29,7 @@ from tools.preparation import prepare_centred
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--disable-gpu", "--disable-quic", "--disable-sync", "--disable-component-update"]
-MNIST, FASHION = (list(DATASETS[name].classes) for name in ("mnist", "fashion-mnist"))
+FASHION = list(DATASETS["fashion-mnist"].classes)
 
 # points of strokes, in shares of the drawing area
 DIGITS = {
@@ -127,6 +127,7 @@ def test_a_digit_is_read_as_python_reads_it(digit: str, page: Page, tmp_path: Pa
     np.testing.assert_allclose(shown(page), p, atol=1e-3)
     assert page.inner_text("#answer strong") == str(p.argmax()) == digit
     assert page.inner_text("#status").startswith(f"Most likely {digit}, ")
+    assert page.is_hidden("#hint")
 
 
 @pytest.mark.parametrize("hidden", [[], [1], [30, 7, 20, 5]])
@@ -166,15 +167,6 @@ def test_a_finger_draws_like_the_mouse(page: Page) -> None:
     assert page.evaluate("window.scrollY") == 60
 
 
-def test_a_tap_draws_a_dot_and_keeps_the_hint(page: Page) -> None:
-    page.touchscreen.tap(*place(page, (0.5, 0.5)))
-    settle(page)
-    assert page.evaluate("copy.getImageData(48, 48, 1, 1).data[0]") == 0
-    assert page.is_visible("#hint")
-    draw(page, DIGITS["1"])
-    assert page.is_hidden("#hint")
-
-
 def test_a_stroke_does_not_break_off_where_the_page_is_selected(page: Page) -> None:
     draw(page, DIGITS["2"])
     p = shown(page)
@@ -182,16 +174,6 @@ def test_a_stroke_does_not_break_off_where_the_page_is_selected(page: Page) -> N
     page.keyboard.press("Control+a")
     draw(page, DIGITS["2"])
     np.testing.assert_array_equal(shown(page), p)
-
-
-def test_the_thin_pen_draws_half_as_wide(page: Page) -> None:
-    inked = "copy.getImageData(0, 48, 96, 1).data.filter((v, i) => i % 4 === 0 && v < 128).length"
-    draw(page, DIGITS["1"])
-    thick = page.evaluate(inked)
-    page.click("#clear")
-    page.click("[aria-label='Thin pen']")
-    draw(page, DIGITS["1"])
-    assert page.evaluate(inked) == pytest.approx(thick / 2, abs=1)
 
 
 def test_each_of_several_digits_is_chosen_and_inspected(page: Page) -> None:
@@ -312,38 +294,29 @@ def test_a_test_image_is_shown_as_it_is(page: Page) -> None:
     assert page.inner_text("#answer strong") == "1"
 
 
-# returns every text with its contrast against the nearest background below it: WCAG 2, 1.4.3
-CONTRASTS = """() => {
-  const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
-  const luminance = (color) => numbers(color).slice(0, 3).map((c) => c / 255)
-    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const found = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const text = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-    if (!text || !element.checkVisibility() || element.id === "hint" || element.disabled) continue;
-    let below = element;
-    while (numbers(getComputedStyle(below).backgroundColor)[3] === 0) below = below.parentElement;
-    const both = [getComputedStyle(element).color, getComputedStyle(below).backgroundColor];
-    const [dark, light] = both.map(luminance).sort((a, b) => a - b);
-    found.push([element.textContent, (light + 0.05) / (dark + 0.05)]);
-  }
-  return found;
-}"""
-
-
 @pytest.mark.parametrize("width", [360, 800, 1280, 1600])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_fits_and_is_readable(width: int, theme: Any, page: Page) -> None:
-    page.emulate_media(color_scheme=theme)
+def test_it_fits(width: int, page: Page) -> None:
     page.set_viewport_size(ViewportSize(width=width, height=640))
     draw(page, DIGITS["2"])
     boxes = [page.locator(name).bounding_box() for name in ("#answer", ".paper")]
     assert all(box and box["y"] >= 0 and box["y"] + box["height"] <= 640 for box in boxes)
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    contrasts = page.evaluate(CONTRASTS)
-    assert len(contrasts) > 50
-    assert [each for each in contrasts if each[1] < 4.5] == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("text", ["ink", "faint", "wrong"])
+def test_text_is_readable(theme: Any, text: str, page: Page) -> None:
+    page.emulate_media(color_scheme=theme)
+    for ground in ("paper", "card"):
+        a, b = (luminance(page.evaluate(f"color('{name}')")) for name in (text, ground))
+        assert (max(a, b) + 0.05) / (min(a, b) + 0.05) >= 4.5  # WCAG 2.2, 1.4.3
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of a color #rrggbb, as WCAG 2.2 defines it."""
+    c = np.array([*bytes.fromhex(color.strip().removeprefix("#"))]) / 255
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 if __name__ == "__main__":

@@ -122,9 +122,7 @@ def dripping(start: bytes) -> Answer:
 OK = b"HTTP/1.1 200 OK\r\n"
 
 ENDLESS = {
-    "interim answers": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "headers": endless(OK, b"X: y\r\n"),
-    "one header": endless(OK + b"X: ", b"y"),
     "error page": endless(b"HTTP/1.1 503 Busy\r\n\r\n", b"x"),
     "content": endless(OK + b"\r\n", b"\0"),
 }

@@ -12,7 +12,8 @@ from typing import Any
 from stages import board
 from stages.shared.datasets import Preparation
 from stages.shared.errors import StageError
-from stages.shared.files import load_predictions
+from stages.shared.files import load_network, load_predictions
+from stages.shared.paths import BOARD, DATASET, PREDICTIONS
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from tools.pictures import decode
 from tools.preparation import PREPARATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
-CLASSES = ["Ankle boot", "</script>", "$x$ & >DATA<"]
+CLASSES = ["Ankle boot", "</script>", "$x$ & >DATA<", *"3456789"]
 
 Call = Callable[..., Any]
 
@@ -136,38 +137,22 @@ def test_a_drawing_is_prepared_as_tools_predict_does(
         assert min(np.abs(shifted - other).mean() for shifted in shifts) < 0.015
 
 
-@pytest.fixture
-def _workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write the files that the stage reads."""
-    generator = np.random.default_rng(0)
-    images = (generator.integers(0, 256, (40, 784)) / 255).astype(np.float32)
-    labels = (np.arange(40) % 3).astype(np.uint8)
-    network = random_network([784, 5, 4, 3], 0)
-    shutil.copytree(ROOT / "board", tmp_path / "board")
-    (tmp_path / "data/processed").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    described = {"classes": CLASSES, "preparation": "centred"}
-    Path("data/processed/dataset.json").write_text(json.dumps(described), "utf-8")
-    np.save("data/processed/test_images.npy", images)
-    np.save("data/processed/validation_images.npy", images)
-    np.save("data/processed/validation_labels.npy", labels)
-    probabilities = softmax(network.logits(images))
-    np.savez("data/predictions.npz", probabilities=probabilities, labels=labels)
-    save(network)
-
-
 def sure(images: Any) -> Any:
     return np.ones(len(images))
 
 
-def save(network: Network) -> None:
-    np.savez("data/weights.npz", **network.state_dict())  # type: ignore[arg-type]
+@pytest.fixture
+def _results(workspace: Path) -> None:
+    """Results of a run, with other names of the classes."""
+    shutil.copytree(ROOT / "board", workspace / "board")
+    description = {"classes": CLASSES, "preparation": "centred"}
+    DATASET.write_text(json.dumps(description), "utf-8")
 
 
-@pytest.mark.usefixtures("_workspace")
+@pytest.mark.usefixtures("_results")
 def test_the_page_holds_all_that_it_shows() -> None:
     board.main()
-    page = Path("plots/board.html").read_text("utf-8")
+    page = BOARD.read_text("utf-8")
     assert not re.findall(r'<link rel="style|<script src|url\(|@import|https?:', page)
     for script in Path("board").glob("*.js"):
         assert f"<script>\n{script.read_text('utf-8')}</script>" in page
@@ -181,38 +166,30 @@ def test_the_page_holds_all_that_it_shows() -> None:
         for layer in data["layers"]
         for name in ("weights", "bias")
     ]
-    expected = random_network([784, 5, 4, 3], 0).state_dict().values()
-    for array, own in zip(arrays, expected, strict=True):
+    for array, own in zip(arrays, load_network().state_dict().values(), strict=True):
         np.testing.assert_array_equal(array, own.ravel())
 
 
-@pytest.mark.usefixtures("_workspace")
+@pytest.mark.usefixtures("_results")
 def test_the_samples_are_one_per_class_and_the_mistakes_of_highest_confidence() -> None:
-    samples = board.content(random_network([784, 3], 0), load_predictions())["samples"]
+    test = load_predictions()
+    samples = board.content(load_network(), test)["samples"]
     right = [each["label"] for each in samples if each["label"] == each["predicted"]]
-    assert right == sorted(set(right)) != []
-    mistakes = samples[len(right) :]
-    assert len(mistakes) == board.SAMPLES
-    assert all(each["label"] != each["predicted"] for each in mistakes)
-    pixels = [np.frombuffer(base64.b64decode(each["pixels"]), np.uint8) for each in mistakes]
-    images = np.load("data/processed/test_images.npy")
-    rows = [np.flatnonzero((images == np.float32(row / 255)).all(axis=1)) for row in pixels]
-    with np.load("data/predictions.npz") as predictions:
-        p, labels = predictions["probabilities"], predictions["labels"]
-    wrong = p.argmax(axis=1) != labels
-    sure = p.max(axis=1)[np.concatenate(rows)]
-    np.testing.assert_array_equal(sure, np.sort(p.max(axis=1)[wrong])[::-1][: board.SAMPLES])
+    assert right == sorted({*test.labels[test.labels == test.predicted]})
+    mistakes = [base64.b64decode(each["pixels"]) for each in samples[len(right) :]]
+    rows = [image.tobytes() for image in np.rint(255 * test.images).astype(np.uint8)]
+    wrong = np.flatnonzero(test.predicted != test.labels)
+    surest = sorted(wrong, key=lambda row: -test.confidence[row])[: board.SAMPLES]
+    assert mistakes == [rows[row] for row in surest] != []
 
 
-@pytest.mark.usefixtures("_workspace")
+@pytest.mark.usefixtures("_results")
 def test_a_network_that_the_page_does_not_compute_is_refused() -> None:
-    network = random_network([784, 5, 4, 3], 0)
-    state, x = network.state_dict(), np.load("data/processed/test_images.npy")
-    z = np.tanh(np.tanh(x @ state["W1"] + state["b1"]) @ state["W2"] + state["b2"])
-    p = softmax(z @ state["W3"] + state["b3"])
-    np.savez("data/predictions.npz", probabilities=p, labels=np.zeros(40, np.uint8))
-    with pytest.raises(
-        StageError, match=r"^data/weights\.npz: the page's network .* of 40 test im"
-    ):
+    with np.load(PREDICTIONS) as predictions:
+        p, labels = predictions["probabilities"], predictions["labels"]
+    p[-1] = p[-1][::-1]
+    np.savez(PREDICTIONS, probabilities=p, labels=labels)
+    BOARD.unlink()
+    with pytest.raises(StageError, match=r"weights\.npz: the page's network .* other prob"):
         board.main()
-    assert not Path("plots/board.html").exists()
+    assert not BOARD.exists()

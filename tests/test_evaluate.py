@@ -1,10 +1,10 @@
-"""The stage ``evaluate``: weights that are damaged, do not fit, or give no finite loss."""
+"""The stage ``evaluate``: weights that are damaged or do not fit."""
 
 from collections.abc import Callable
 
 from stages import evaluate
 from stages.shared.errors import StageError
-from stages.shared.paths import TEST_METRICS, WEIGHTS, images_path
+from stages.shared.paths import TEST_METRICS, WEIGHTS
 
 import numpy as np
 import pytest
@@ -23,12 +23,6 @@ def crop() -> None:
         np.savez(WEIGHTS, allow_pickle=False, **{**weights, "W1": weights["W1"][:600]})
 
 
-def enlarge() -> None:
-    with np.load(WEIGHTS) as weights:
-        largest = {name: np.full_like(array, 3e38) for name, array in weights.items()}
-    np.savez(WEIGHTS, allow_pickle=False, **largest)
-
-
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -38,9 +32,8 @@ def enlarge() -> None:
         (flip_a_bit, "Bad CRC-32"),
         (lambda: np.savez(WEIGHTS, W1=np.zeros(10, np.float32)), "must "),
         (crop, "must be for 784 pixels and 10 classes"),
-        (enlarge, "the loss on the test set is nan; train again"),
     ],
-    ids=["empty", "text", "truncated", "bit", "vector", "pixels", "overflow"],
+    ids=["empty", "text", "truncated", "bit", "vector", "pixels"],
 )
 def test_weights_that_cannot_be_evaluated_are_named(
     damage: Callable[[], object], message: str
@@ -51,11 +44,3 @@ def test_weights_that_cannot_be_evaluated_are_named(
         evaluate.main()
     assert str(error.value).startswith(f"{WEIGHTS}: {message}")
     assert TEST_METRICS.read_bytes() == before
-
-
-def test_images_of_another_size_are_named() -> None:
-    path = images_path("test")
-    np.save(path, np.load(path)[:, :600])
-    with pytest.raises(StageError) as error:
-        evaluate.main()
-    assert str(error.value) == f"{path}: must have shape (n, 784), has (200, 600)"

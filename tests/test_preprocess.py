@@ -24,12 +24,20 @@ def write_zeros(path: Path, *shape: int) -> int:
     ("damage", "message"),
     [
         (
+            lambda: TRAIN_LABELS.write_bytes(b"\0\0\x08"),
+            f"{TRAIN_LABELS}: ends within its header of 8 bytes",
+        ),
+        (
             lambda: TRAIN_LABELS.write_bytes(struct.pack(">2I", 2051, 0)),
             f"{TRAIN_LABELS}: magic number must be 2049, is 2051",
         ),
         (
-            lambda: TRAIN_IMAGES.write_bytes(TRAIN_IMAGES.read_bytes()[:-1]),
-            f"{TRAIN_IMAGES}: must be 470416 bytes for 600 × 28 × 28, is 470415",
+            lambda: TRAIN_LABELS.write_bytes(struct.pack(">2I", 2049, 2**32 - 1)),
+            f"{TRAIN_LABELS}: must be 4294967303 bytes for 4294967295, is 8",
+        ),
+        (
+            lambda: TRAIN_IMAGES.write_bytes(TRAIN_IMAGES.read_bytes() + b"x"),
+            f"{TRAIN_IMAGES}: must be 470416 bytes for 600 × 28 × 28, is 470417",
         ),
         (lambda: write_zeros(TEST_LABELS, 199), f"{TEST_LABELS}: 199 labels for 200 images"),
         (

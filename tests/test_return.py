@@ -18,8 +18,7 @@ def test_after_a_training_that_diverged(clone: Clone, finished: Clone) -> None:
     clone.set(**{"train.learning_rate": 1e30})
     done = clone.try_dvc("repro")
     assert done.returncode != 0
-    reason = "train.learning_rate: epoch 1: the loss is nan, lower it from 1e+30"
-    assert f"error: params.yaml: {reason}\n" in done.stderr
+    assert "error: params.yaml: train: epoch 1: the loss is nan, lower learning" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(clone.root.rglob("*.partial"))
     go_back(clone)

@@ -1,10 +1,9 @@
-"""Running a stage: its expected failures, its end with DVC, and inputs that change meanwhile."""
+"""Running a stage: its expected failures, its options, and inputs that change meanwhile."""
 
 import os
 import shutil
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 from stages.shared import inputs
@@ -15,19 +14,7 @@ from stages.shared.settings import Plot, load
 
 import pytest
 
-from tests.support import LONGEST_WAIT, PIPELINE, ROOT
-
-STAGES = sorted(PIPELINE.keys() - {"code"})
-
-WATCH = f"""
-import time
-from stages.shared.running import end_with_dvc
-end_with_dvc()
-print("watching", flush=True)
-time.sleep({LONGEST_WAIT})
-print("still here")
-"""
-DVC = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WATCH!r}])"
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize(
@@ -37,30 +24,13 @@ DVC = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WATCH!r}]
         (FileNotFoundError(2, "No such file", "absent"), "error: absent: No such file"),
         (OSError("no device"), "error: files: no device"),
         (MemoryError("8 GB"), "error: not enough memory: 8 GB"),
+        (KeyboardInterrupt(), 130),
     ],
 )
-def test_an_expected_failure_is_a_line(error: Exception, message: str) -> None:
+def test_an_expected_failure_is_a_line(error: BaseException, message: str | int) -> None:
     with pytest.raises(SystemExit) as end, errors_as_lines():
         raise error
     assert end.value.code == message
-
-
-def test_ctrl_c_is_a_word(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end, errors_as_lines():
-        raise KeyboardInterrupt
-    assert end.value.code == 130
-    assert capsys.readouterr().err == "interrupted\n"
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_without_its_inputs_names_the_first(
-    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as end, errors_as_lines():
-        import_module(f"stages.{stage}").main()
-    place = str(end.value.code).replace("\\", "/")
-    assert place.startswith(("error: params.yaml: ", "error: data/", "error: plots/"))
 
 
 def test_help_prints_help_and_an_unknown_option_is_an_error() -> None:
@@ -109,16 +79,3 @@ def test_settings_in_use_are_compared_alone() -> None:
     ):
         PARAMETERS.write_text(text.replace(old, new), "utf-8")
         assert inputs.changed_inputs() == changed
-
-
-def test_a_stage_ends_soon_after_its_parent() -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", DVC],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert parent.stdout
-    assert parent.stdout.readline() == "watching\n"
-    parent.kill()
-    assert parent.communicate()[0] == ""

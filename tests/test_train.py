@@ -37,11 +37,13 @@ def set_training(**settings: Any) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"learning_rate": 1e30}, "learning_rate: epoch 1: the loss is nan, lower it from 1e+30"),
-        ({"weight_decay": 1e30}, "weight_decay: epoch 1: the loss is nan, lower it from 1e+30"),
+        (
+            {"learning_rate": 1e30},
+            ": epoch 1: the loss is nan, lower learning_rate (1e+30) or weight_decay (0.001)",
+        ),
         (
             {"batch_size": 501},
-            "batch_size: must be at most the number of training images (500), got 501",
+            ".batch_size: must be at most the number of training images (500), got 501",
         ),
     ],
     ids=str,
@@ -51,7 +53,7 @@ def test_a_setting_that_cannot_be_used_is_named(settings: dict[str, Any], messag
     set_training(**settings)
     with pytest.raises(StageError) as error:
         train.main()
-    assert str(error.value) == f"params.yaml: train.{message}"
+    assert str(error.value) == f"params.yaml: train{message}"
     assert (HISTORY.read_bytes(), WEIGHTS.read_bytes(), TRAIN_METRICS.read_bytes()) == before
     assert not list(Path().rglob("*.partial"))
 

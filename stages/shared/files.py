@@ -6,10 +6,8 @@ replaced and never changed. A file that cannot be read is named in a ``StageErro
 """
 
 import csv
-import errno
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,15 +24,12 @@ from numpy.typing import NDArray
 
 from network.model import Network
 
-PIXELS = SIDE * SIDE
 UNIX = 3  # as the system that has written an archive, on every system
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that is renamed to ``path`` when the block ends without an error."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     try:
@@ -88,7 +83,7 @@ def reading(path: Path) -> Iterator[None]:
         status = path.stat()
         return status.st_ino, status.st_size, status.st_mtime_ns
 
-    watch(path, version(), version)
+    watch(path, version)
     try:
         yield
     except (ValueError, KeyError, EOFError, BadZipFile) as error:
@@ -113,8 +108,6 @@ def load_images(split: str) -> NDArray[np.float32]:
     """Read the images (n, 784) of a split, memory-mapped."""
     with reading(images_path(split)):
         images: NDArray[np.float32] = np.load(images_path(split), mmap_mode="r").view(np.ndarray)
-        if images.shape[1:] != (PIXELS,):
-            raise ValueError(f"must have shape (n, {PIXELS}), has {images.shape}")
     return images
 
 
@@ -135,7 +128,7 @@ def load_history() -> list[dict[str, float]]:
 
 def load_network() -> Network:
     """Build the network from its weights and biases, whose shapes determine its layers."""
-    expected = PIXELS, len(load_dataset().classes)
+    expected = SIDE * SIDE, len(load_dataset().classes)
     with reading(WEIGHTS), WEIGHTS.open("rb") as file, np.load(file) as arrays:
         network = Network.from_state_dict(arrays)
         if (network.sizes[0], network.sizes[-1]) != expected:

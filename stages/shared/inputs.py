@@ -2,21 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from stages.shared.errors import StageError
+
+T = TypeVar("T")
 
 _inputs: list[tuple[Path, object, Callable[[], object]]] = []
 
 
-def watch(path: Path, value: object, read: Callable[[], object]) -> None:
-    """Register what the stage has read of a file.
-
-    Parameters
-    ----------
-    value : what the stage has read, which need not be all of the file
-    read : reads it again
-    """
+def watch(path: Path, read: Callable[[], T]) -> T:
+    """Return what a function reads of a file, and register it for ``changed_inputs``."""
+    value = read()
     _inputs.append((path, value, read))
+    return value
 
 
 def changed_inputs() -> list[Path]:

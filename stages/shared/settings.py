@@ -159,7 +159,6 @@ MESSAGES = {  # by pydantic's error type, where its own message is less clear
     "greater_than": "must be above {gt:g}",
     "less_than_equal": "must be at most {le:g}",
     "less_than": "must be below {lt:g}",
-    "invalid_key": "must have names as keys",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "model_type": "must be a section of keys",
@@ -175,9 +174,7 @@ def load(model: type[SectionType]) -> SectionType:
     StageError
         with a line for each error: ``params.yaml: section.key: must be …, got …``
     """
-    section = _read(model)
-    watch(PARAMETERS, section, lambda: _read(model))
-    return section
+    return watch(PARAMETERS, lambda: _read(model))
 
 
 def _read(model: type[SectionType]) -> SectionType:
@@ -193,10 +190,9 @@ def _read(model: type[SectionType]) -> SectionType:
 
 
 def _parse() -> dict[Any, Any]:
+    encoded = PARAMETERS.read_bytes()
     try:
-        content = YAML(typ="safe").load(PARAMETERS.read_text(encoding="utf-8"))
-    except OSError:
-        raise
+        content = YAML(typ="safe").load(encoded.decode())
     except Exception as error:  # a malformed tag or value raises many types
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

