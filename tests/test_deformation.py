@@ -1,5 +1,6 @@
 """Deformed images: known maps of known images, and properties of every map."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from network.arrays import Floats
-from network.deformation import Bilinear, Deformation, affine_basis, affine_maps, elastic_basis
+from network.deformation import Deformation, affine_basis, affine_maps, bilinear, elastic_basis
 from network.limits import LIMITS
 
 SIDE = 28
@@ -26,12 +27,14 @@ def noise(n: int, side: int, seed: int = 0) -> Floats:
 
 def mapped(images: Floats, **known: float) -> Floats:
     """Return the images under one known affine map."""
-    n, side = len(images), round(images.shape[1] ** 0.5)
     names = {"angle": 0, "width": 1, "height": 1, "shear": 0, "x": 0, "y": 0}
-    values = [np.full(n, known.get(name, default), np.float32) for name, default in names.items()]
+    values = [
+        np.full(len(images), known.get(name, default), np.float32)
+        for name, default in names.items()
+    ]
     angle, width, height, shear, *shift = values
     maps = affine_maps(angle, width, height, shear, shift)
-    return Bilinear(n, side)(images, maps @ affine_basis(side))
+    return bilinear(images, maps @ affine_basis(math.isqrt(images.shape[1])))
 
 
 def deformed(images: Floats, limits: Mapping[str, float], seed: int = 0) -> Floats:
