@@ -90,8 +90,14 @@ class Network:
         self._dense[0].differentiate(g)
 
     def logits(self, x: NDArray[Any]) -> Floats:
-        """Return the logits (rows, classes) of x (rows, inputs) in evaluation, dropout off."""
-        return self.copy().forward(x)  # the arrays for ``backward`` stay as they are
+        """Return the logits (rows, classes) of x (rows, inputs) in evaluation, dropout off.
+
+        It leaves the state that ``backward`` uses unchanged.
+        """
+        x, layers = self._converted(x), self.copy()._layers
+        while layers:
+            x = layers.pop(0).forward(x)  # frees the layer, and the arrays that it kept
+        return x
 
     def outputs(self, x: NDArray[Any]) -> list[Floats]:
         """Return the output (rows, units) of each layer in evaluation; the last are the logits."""
