@@ -10,7 +10,7 @@ unexport PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 # uv trusts the certificates that the system trusts, as pip does.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: repro install test check format lock soak test-browser test-cluster test-peers bench
+.PHONY: repro install test check format lock soak test-browser test-cluster bench
 .NOTPARALLEL:
 
 # DVC needs a git repository, and a ZIP of this one is none.
@@ -54,10 +54,6 @@ test-cluster: .venv/dev.installed
 # The other libraries are large, and so they have an environment of their own.
 bench: .venv-bench/installed repro
 	.venv-bench/bin/python -m benchmarks $(BENCH)
-
-# The optimizers against PyTorch's.
-test-peers: .venv-bench/installed
-	.venv-bench/bin/python -m pytest tests/pytorch.py
 
 .venv-bench/installed: .venv/dev.installed requirements/bench.txt
 	rm -rf .venv-bench

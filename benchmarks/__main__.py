@@ -140,17 +140,13 @@ def write_copies(folder: Path, copies: int, rows: int | None) -> None:
 def measure(peer: str, job: Job, weights: Path) -> dict[str, Any]:
     """Run a job; return its wall time in seconds, and its own report."""
     with TemporaryFile("w+") as output:
-        begin = time.monotonic()
         text = json.dumps(asdict(job), default=str)
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"benchmarks.peers.{peer}", text, str(weights), str(begin)],
-            stdout=output,
-            stderr=subprocess.DEVNULL,
-        )
-        process.wait()
+        command = [sys.executable, "-m", f"benchmarks.peers.{peer}", text, str(weights)]
+        begin = time.monotonic()
+        done = subprocess.run(command, stdout=output, stderr=subprocess.DEVNULL, check=False)
         wall = time.monotonic() - begin
-        if process.returncode:
-            raise SystemExit(f"error: {PEERS[peer]}: ended with {process.returncode} on {job}")
+        if done.returncode:
+            raise SystemExit(f"error: {PEERS[peer]}: ended with {done.returncode} on {job}")
         output.seek(0)
         report = json.loads(output.read().splitlines()[-1])
     return {"wall": wall, **report}

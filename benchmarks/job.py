@@ -1,6 +1,7 @@
 """A job, from process start to saved weights, and the report of a peer's script on it."""
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -54,28 +55,18 @@ class Job:
 
 @dataclass
 class Report:
-    """Times in seconds, the memory, and the scores of the last epoch.
+    """What a process has used until its weights were saved, and the scores of the last epoch.
 
     Attributes
     ----------
-    begin : clock when the process was started
-    start : from then until the packages were imported and the arrays loaded
-    compile : duration of compilation
-    processor : processor time of all threads of the process until the weights were saved
-    memory : peak memory of the process until then, in bytes
+    processor : seconds of all its threads
+    memory : peak, in bytes
     scores : loss and accuracy on the training and on the validation images
     """
 
-    begin: float
-    start: float = 0.0
-    compile: float = 0.0
     processor: float = 0.0
     memory: int = 0
     scores: dict[str, list[float]] = field(default_factory=dict)
-
-    def started(self) -> None:
-        """Record that training can begin."""
-        self.start = time.monotonic() - self.begin
 
     def epoch(self, train: Score, validation: Score) -> None:
         """Record the scores of an epoch."""
@@ -90,13 +81,8 @@ class Report:
         print(json.dumps(asdict(self)))
 
 
-def read(arguments: list[str]) -> tuple[Job, Path, Report]:
-    """Return the job, the file for the weights without its suffix, and a report.
-
-    Parameters
-    ----------
-    arguments : the command line: the job as JSON, the file, and the clock at the start
-    """
-    text, weights, begin = arguments
+def read() -> tuple[Job, Path, Report]:
+    """Return what the command line gives, the job and the file for the weights, and a report."""
+    text, weights = sys.argv[1:]
     fields: dict[str, Any] = json.loads(text)
-    return Job(**fields | {"data": Path(fields["data"])}), Path(weights), Report(float(begin))
+    return Job(**fields | {"data": Path(fields["data"])}), Path(weights), Report()

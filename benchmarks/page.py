@@ -55,8 +55,6 @@ def job_cells(runs: Runs, ours: float) -> dict[str, str]:
         "time": f"{median(walls):.1f} s",
         "least to most": f"{min(walls):.1f} to {max(walls):.1f}" if len(walls) > 1 else "–",
         "times ours": f"{median(walls) / ours:.2f}",
-        "start": f"{middle(runs, 'start'):.1f} s",
-        "compilation": f"{middle(runs, 'compile'):.1f} s",
         "processor time": f"{middle(runs, 'processor'):.1f} s",
         "memory": f"{middle(runs, 'memory') / 1e6:,.0f} MB",
         "validation accuracy": f"{100 * accuracy:.2f} %",

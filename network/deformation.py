@@ -74,12 +74,11 @@ class Deformation:
         generator : used in the order of the images
         """
         deformed = np.empty_like(images)
-        interpolate = Bilinear(min(len(images), self.BLOCK_ROWS), self._side)
         # in blocks, so that the intermediate arrays stay in the processor's cache
         for start in range(0, len(images), self.BLOCK_ROWS):
             block = images[start : start + self.BLOCK_ROWS]
             places = self._draw(len(block), generator) @ self._basis
-            deformed[start : start + self.BLOCK_ROWS] = interpolate(block, places)
+            deformed[start : start + self.BLOCK_ROWS] = bilinear(block, places)
         return deformed
 
     def _draw(self, n: int, generator: np.random.Generator) -> Floats:
@@ -129,8 +128,8 @@ def elastic_basis(side: int) -> Floats:
     return basis
 
 
-class Bilinear:
-    """Values of images at places between their pixels, by bilinear interpolation.
+def bilinear(images: Floats, places: Floats) -> Floats:
+    """Return the values of images at places between their pixels, by bilinear interpolation.
 
     At (x, y) with the fractions f of x and g of y, between pixels a, b above and c, d below, it is
 
@@ -138,57 +137,25 @@ class Bilinear:
 
     which is never outside [0, 1] if the pixels are not, even when rounded.
 
-    The arrays are kept from call to call: new ones would take as much time as the arithmetic.
-
     Parameters
     ----------
-    rows : largest number of images in a call
-    side : width and height of an image, in pixels
+    images : (n, side * side), float32, as are the values
+    places : (2, n, side * side), float32, x and y from the centre of an image; overwritten
     """
+    n, side = len(images), math.isqrt(images.shape[1])
+    width = side + 3  # one zero before, two behind
+    padded = np.zeros((n, width, width), np.float32)
+    padded[:, 1:-2, 1:-2] = images.reshape(n, side, side)
+    pixels = padded.reshape(-1)
 
-    def __init__(self, rows: int, side: int) -> None:
-        self._side, self._width = side, side + 3  # one zero before, two behind
-        self._padded = np.zeros((rows, self._width, self._width), np.float32)
-        self._starts = self._width**2 * np.arange(rows)[:, None]
-        self._floors = np.empty((2, rows, side**2), np.float32)
-        self._first = np.empty((rows, side**2), np.intp)
-        self._neighbours = np.empty((4, rows, side**2), np.float32)
-
-    def __call__(self, images: Floats, places: Floats) -> Floats:
-        """Return values (n, side * side), float32, valid until the next call.
-
-        Parameters
-        ----------
-        images : (n, side * side), float32
-        places : (2, n, side * side), float32, x and y from the centre of an image; overwritten
-        """
-        n, side, width = len(images), self._side, self._width
-        floors, first, neighbours = self._floors[:, :n], self._first[:n], self._neighbours[:, :n]
-        self._padded[:n, 1:-2, 1:-2] = images.reshape(n, side, side)
-        pixels = self._padded.reshape(-1)
-
-        places += np.float32((side + 1) / 2)
-        np.clip(places, 0, side + 1, out=places)
-        np.floor(places, out=floors)
-        places -= floors
-        x, y = floors
-        y *= width
-        first[:] = x + y  # exact: below 2²⁴ in each image
-        first += self._starts[:n]
-        for offset, neighbour in zip((0, 1, width, width + 1), neighbours, strict=True):
-            pixels[offset:].take(first, out=neighbour, mode="clip")
-
-        f, g = places
-        f_rest, g_rest = np.subtract(1, places, out=floors)
-        a, b, c, d = neighbours
-        a *= f_rest
-        b *= f
-        a += b
-        c *= f_rest
-        d *= f
-        c += d
-        a *= g_rest
-        c *= g
-        a += c
-        values: Floats = a
-        return values
+    # in place, which is faster than new arrays
+    places += np.float32((side + 1) / 2)
+    np.clip(places, 0, side + 1, out=places)
+    floors = np.floor(places)
+    places -= floors
+    (x, y), (f, g) = floors, places
+    first = (x + width * y).astype(np.intp)  # exact in float32: below 2²⁴
+    first += width**2 * np.arange(n)[:, None]
+    a, b, c, d = (pixels[offset:].take(first, mode="clip") for offset in (0, 1, width, width + 1))
+    values: Floats = (1 - g) * ((1 - f) * a + f * b) + g * ((1 - f) * c + f * d)
+    return values

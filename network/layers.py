@@ -1,7 +1,6 @@
 """Layers: ``forward`` computes y from x, ``backward`` computes dL/dx from g = dL/dy.
 
-A batch is an array (rows, features). ``forward`` is for training: it keeps the arrays that
-``backward`` needs. ``infer`` is for evaluation: it keeps nothing.
+A batch is an array (rows, features). ``forward`` keeps the arrays that ``backward`` needs.
 """
 
 import math
@@ -17,13 +16,10 @@ class Layer(Protocol):
     """A layer of a network."""
 
     def forward(self, x: Floats) -> Floats:
-        """Return y (rows, out) for x (rows, in) in training."""
+        """Return y (rows, out) for x (rows, in)."""
 
     def backward(self, g: Floats) -> Floats:
         """Return dL/dx (rows, in) for g = dL/dy (rows, out), at the x of the last ``forward``."""
-
-    def infer(self, x: Floats) -> Floats:
-        """Return y (rows, out) for x (rows, in) in evaluation."""
 
 
 class Dense:
@@ -41,7 +37,9 @@ class Dense:
     def forward(self, x: Floats) -> Floats:
         """y = x W + b."""
         self.x = x
-        return self.infer(x)
+        y: Floats = x @ self.W
+        y += self.b
+        return y
 
     def backward(self, g: Floats) -> Floats:
         """dL/dx = g Wᵀ, and the gradients of W and b."""
@@ -53,34 +51,24 @@ class Dense:
         np.matmul(self.x.T, g, out=self.dW)
         np.add.reduce(g, out=self.db)
 
-    def infer(self, x: Floats) -> Floats:
-        """y = x W + b."""
-        y: Floats = x @ self.W
-        y += self.b
-        return y
-
 
 class ReLU:
     """y = max(x, 0)."""
 
     def forward(self, x: Floats) -> Floats:
         """y = max(x, 0)."""
-        self.y = self.infer(x)
+        self.y: Floats = np.maximum(x, 0)
         return self.y
 
     def backward(self, g: Floats) -> Floats:
-        """dL/dx = [x > 0] g. y > 0 where x > 0."""
-        return (self.y > 0) * g
-
-    def infer(self, x: Floats) -> Floats:
-        """y = max(x, 0)."""
-        return np.maximum(x, 0)
+        """dL/dx = [x > 0] g = sign(y) g, as y is never negative."""
+        return np.sign(self.y) * g
 
 
 class Dropout:
     """y = m x / (1 - rate), each m ~ Bernoulli(1 - rate): inverted dropout.
 
-    The division keeps E[y] = x, so that the layer is the identity in evaluation.
+    The division keeps E[y] = x, so that evaluation leaves the layer out.
     Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from
     Overfitting", JMLR 15 (2014), section 10.
 
@@ -107,10 +95,6 @@ class Dropout:
     def backward(self, g: Floats) -> Floats:
         """dL/dx = m / (1 - rate) g."""
         return self._mask * g
-
-    def infer(self, x: Floats) -> Floats:
-        """y = x."""
-        return x
 
     def _draw(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[Floats]:
         """Yield m / (1 - rate) of each batch: m is 1 if 16 random bits are a number below keep."""

@@ -6,7 +6,6 @@ the packages annotated-types and pydantic.
 
 import numbers
 import operator
-from collections.abc import Collection
 from typing import Any, Literal, get_args
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
@@ -18,7 +17,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "keep": get_args(Keep),
 }
 
-_NOT_NEGATIVE, _SHARE = {"ge": 0, "le": 1e30}, {"ge": 0, "lt": 1}
+_SHARE = {"ge": 0, "lt": 1}
 
 LIMITS: dict[str, dict[str, Any]] = {
     "classes": {"ge": 1},
@@ -27,7 +26,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "learning_rate": {"gt": 0, "le": 1e30},
     "batch_size": {"ge": 1, "le": 1_000_000_000},
     "epochs": {"ge": 1, "le": 1_000_000_000},
-    "weight_decay": _NOT_NEGATIVE,
+    "weight_decay": {"ge": 0, "le": 1e30},
     "momentum": _SHARE,
     "beta1": _SHARE,
     "beta2": _SHARE,
@@ -41,7 +40,6 @@ LIMITS: dict[str, dict[str, Any]] = {
     "threads": {"ge": 1, "le": 64},
     "seed": {"ge": 0},
 }
-PER_LAYER = {"hidden", "dropout"}
 WHOLE = {"classes", "hidden", "batch_size", "epochs", "seed"}
 
 _RULES = {
@@ -53,7 +51,7 @@ _RULES = {
 
 
 def check(name: str, value: Any) -> None:
-    """Check a name, a number of Python or NumPy, or the numbers of the hidden layers.
+    """Check a name, or a number of Python or NumPy.
 
     Raises
     ------
@@ -65,13 +63,9 @@ def check(name: str, value: Any) -> None:
             choices = ", ".join(CHOICES[name])
             raise ValueError(f"{name}: must be one of {choices}, got {value!r}")
         return
-    several = isinstance(value, Collection) and not isinstance(value, str)
-    if name in PER_LAYER and several and getattr(value, "ndim", None) != 0:
-        for each in value:
-            check(name, each)
-        return
-    whole = name in WHOLE
-    kind, noun = (numbers.Integral, "whole number") if whole else (numbers.Real, "number")
+    kind, noun = numbers.Real, "number"
+    if name in WHOLE:
+        kind, noun = numbers.Integral, "whole number"
     if isinstance(value, bool) or not isinstance(value, kind):
         raise ValueError(f"{name}: must be a {noun}, got {value!r}")  # noqa: TRY004
     for key, limit in LIMITS[name].items():

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from network.arrays import Floats, Labels
 from network.loss import cross_entropy
 from network.model import Network
-from network.samples import Samples, one_hot
+from network.samples import one_hot
 
 # activations of the widest layer in the scoring of a block: 4 MiB in float32. Smaller blocks call
 # NumPy more often, and each call may interrupt the thread that trains the next epoch.
@@ -33,18 +33,16 @@ class ClassScore(NamedTuple):
     recall: float
 
 
-def score(network: Network, samples: Samples) -> Score:
+def score(network: Network, images: Floats, labels: Labels) -> Score:
     """Return the loss and accuracy on at least one sample, computed block by block."""
     rows = max(1, BLOCK_ACTIVATIONS // max(network.sizes[1:]))
-    blocks = range(0, len(samples.labels), rows)
-    logits = [network.logits(samples.images[start : start + rows]) for start in blocks]
-    return score_logits(np.concatenate(logits), samples.labels)
+    logits = [network.logits(images[i : i + rows]) for i in range(0, len(images), rows)]
+    return score_logits(np.concatenate(logits), labels)
 
 
 def score_logits(logits: Floats, labels: Labels) -> Score:
     """Return the loss and accuracy of logits (rows, classes) for labels (rows,), at least one."""
-    targets = one_hot(labels, logits.shape[1], logits.dtype.type)
-    loss = cross_entropy(logits, targets).mean(dtype=np.float64)
+    loss = cross_entropy(logits, one_hot(labels, logits.shape[1])).mean(dtype=np.float64)
     return Score(float(loss), float((logits.argmax(axis=1) == labels).mean()))
 
 

@@ -33,7 +33,7 @@ class Network:
     Raises
     ------
     ValueError
-        if the dtype is another, or if the x of a method is not (rows, inputs) of real numbers
+        if the x of a method is not (rows, inputs) of real numbers
     """
 
     def __init__(
@@ -43,8 +43,6 @@ class Network:
         activation: Callable[[], Layer] = ReLU,
         dtype: FloatType = np.float32,
     ) -> None:
-        if dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype: must be float32 or float64, got {np.dtype(dtype)}")
         self.sizes = tuple(sizes)
         self._activation = activation
         shapes = list(pairwise(sizes))
@@ -96,15 +94,15 @@ class Network:
 
         It leaves the state that ``backward`` uses unchanged.
         """
-        x = self._converted(x)
-        for layer in self._layers:
-            x = layer.infer(x)
+        x, layers = self._converted(x), self.copy()._layers
+        while layers:
+            x = layers.pop(0).forward(x)  # frees the layer, and the arrays that it kept
         return x
 
     def outputs(self, x: NDArray[Any]) -> list[Floats]:
         """Return the output (rows, units) of each layer in evaluation; the last are the logits."""
         x = self._converted(x)
-        return [x := layer.infer(x) for layer in self._layers]
+        return [x := layer.forward(x) for layer in self.copy()._layers]
 
     def predict(self, x: NDArray[Any]) -> NDArray[np.intp]:
         """Return the most probable label (rows,) of each row of x (rows, inputs), all finite."""
@@ -131,21 +129,23 @@ class Network:
             if a name is missing or unknown, if the shapes do not fit together, or if a value is not
             a finite float32 number
         """
-        names = (f"W{number}" for number in range(1, 1 + len(arrays) // 2))
-        weights = [arrays[name] for name in names if name in arrays]
-        shapes = [array.shape for array in weights]
-        if not shapes or any(len(shape) != 2 or 0 in shape for shape in shapes):
-            raise ValueError("must contain W1, b1, W2, b2 and so on, each W a matrix")
-        network = cls([shapes[0][0], *(fan_out for _, fan_out in shapes)])
-        own = network.state_dict()
-        if sorted(arrays) != sorted(own):
-            raise ValueError(f"must contain {', '.join(own)}, contains {', '.join(arrays)}")
-        for name, view in own.items():
-            if arrays[name].shape != view.shape:
-                raise ValueError(f"{name} must have shape {view.shape}, has {arrays[name].shape}")
-            if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():
+        found = {name: array.shape for name, array in arrays.items()}
+        biases = [found.get(f"b{number}", ()) for number in range(1, 1 + len(found) // 2)]
+        sizes = [size for shape in (found.get("W1", ())[:1], *biases) for size in shape]
+        expected: dict[str, tuple[int, ...]] = {}
+        for number, shape in enumerate(pairwise(sizes), start=1):
+            expected |= {f"W{number}": shape, f"b{number}": shape[1:]}
+        if not found or found != expected:
+            names = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "nothing"
+            raise ValueError(
+                f"must contain W1 (in, out), b1 (out,), W2, b2 and so on that fit, contains {names}"
+            )
+        network = cls(sizes)
+        for name, view in network.state_dict().items():
+            array = arrays[name]
+            if array.dtype != np.float32 or not np.isfinite(array).all():
                 raise ValueError(f"{name} must contain finite float32 numbers")
-            view[:] = arrays[name]
+            view[:] = array
         return network
 
     def copy(self) -> "Network":

@@ -68,7 +68,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """W ← W - η (dL/dW + λ W) = (1 - η λ) W - η dL/dW, and b ← b - η dL/db.
+    """Gradient descent: W ← W - η (dL/dW + λ W) = (1 - η λ) W - η dL/dW, and b ← b - η dL/db.
 
     In float32 the factor is rounded to a multiple of 2⁻²⁴ ≈ 6e-8.
     """
@@ -83,10 +83,7 @@ class SGD(Optimizer):
 
 
 class Momentum(Optimizer):
-    """v ← μ v + g, then θ ← θ - η v.
-
-    Source: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
-    """
+    """Polyak, "Some methods of speeding up the convergence of iteration methods" (1964)."""
 
     kept = 1
 
@@ -98,10 +95,9 @@ class Momentum(Optimizer):
 
 
 class Nesterov(Optimizer):
-    """v ← μ v + g, then θ ← θ - η (g + μ v).
+    """Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013).
 
-    Source: Sutskever et al., "On the importance of initialization and momentum in deep learning",
-    ICML 2013, with θ the point at which the gradient is taken.
+    θ is the point at which the gradient is taken.
     """
 
     kept = 1
@@ -114,16 +110,16 @@ class Nesterov(Optimizer):
 
 
 class Adam(Optimizer):
-    """θ ← θ - η m̂ / (√v̂ + ε), with m and v the running means of g and of g².
-
-    m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ) at step t.
-    Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
-    """
+    """Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1."""
 
     kept = 2
 
     def update(self, theta: Floats, g: Floats, learning_rate: float, m: Floats, v: Floats) -> None:
-        """Update m and v, then θ ← θ - η m̂ / (√v̂ + ε)."""
+        """θ ← θ - η m̂ / (√v̂ + ε), with m and v the running means of g and of g².
+
+        m ← β₁ m + (1 - β₁) g, m̂ = m / (1 - β₁ᵗ), v ← β₂ v + (1 - β₂) g², v̂ = v / (1 - β₂ᵗ) at
+        step t.
+        """
         m *= self.beta1
         m += (1 - self.beta1) * g
         v *= self.beta2
@@ -134,9 +130,9 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with a decoupled decay: W ← (1 - η λ) W, so that the penalty does not enter m and v.
+    """Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
 
-    Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
+    W ← (1 - η λ) W comes first, so that the penalty does not enter m and v.
     """
 
     decoupled = True

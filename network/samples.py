@@ -1,25 +1,18 @@
 """Images and labels, checked before training; targets from labels."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from network.arrays import Floats, FloatType, Labels
+from network.arrays import Floats, Labels
 
 # initial weights are meant for inputs of magnitude 1; pixels from 0 to 255 train badly
 LARGEST = 100
 
 
-class Samples(NamedTuple):
-    """Images (n, features), float32, and their labels (n,), whole numbers from 0."""
-
-    images: Floats
-    labels: Labels
-
-
-def checked(split: str, arrays: tuple[NDArray[Any], Labels], classes: int) -> Samples:
-    """Convert images to float32, and check both arrays.
+def checked(split: str, arrays: tuple[NDArray[Any], Labels], classes: int) -> tuple[Floats, Labels]:
+    """Return images (n, features), converted to float32, and labels (n,); check both.
 
     Parameters
     ----------
@@ -54,11 +47,11 @@ def checked(split: str, arrays: tuple[NDArray[Any], Labels], classes: int) -> Sa
                 f"{name}: must be numbers of magnitude 1, are in [{low:g}, {high:g}];"
                 " divide pixels by 255, or standardize each feature"
             )
-    return Samples(np.asarray(images, np.float32), labels)
+    return np.asarray(images, np.float32), labels
 
 
-def one_hot(labels: Labels, classes: int, dtype: FloatType = np.float32) -> Floats:
-    """Return targets (rows, classes): in each row 1 at the label, and 0 elsewhere.
+def one_hot(labels: Labels, classes: int) -> Floats:
+    """Return targets (rows, classes), float32: in each row 1 at the label, and 0 elsewhere.
 
     Raises
     ------
@@ -66,7 +59,7 @@ def one_hot(labels: Labels, classes: int, dtype: FloatType = np.float32) -> Floa
         if ``labels`` are not whole numbers (rows,) in [0, ``classes``)
     """
     check_labels("labels", labels, classes)
-    identity: Floats = np.eye(classes, dtype=dtype)
+    identity: Floats = np.eye(classes, dtype=np.float32)
     return identity[labels]
 
 

@@ -115,7 +115,10 @@ class Trainer:
         seed: int = 0,
     ) -> None:
         for name, value in list(locals().items()):
-            if name in LIMITS or name in CHOICES:
+            if name in ("hidden", "dropout"):
+                for number in np.array(value, object).flat:
+                    check(name, number)
+            elif name in LIMITS or name in CHOICES:
                 check(name, value)
         if np.ndim(hidden) != 1:
             raise ValueError(f"hidden: must be a list of whole numbers, got {hidden}")
@@ -126,23 +129,25 @@ class Trainer:
         if warmup > epochs:
             raise ValueError(f"warmup: must be at most epochs ({epochs}), got {warmup}")
 
-        samples = images, labels = checked("train", train, classes)
-        n, features = images.shape
+        images, labels = checked("train", train, classes)
         others = checked("validation", validation or (images[:0], labels[:0]), classes)
-        if others.images.shape[1] != features:
-            raise ValueError(
-                f"validation: images must have {features} features as those of train,"
-                f" have {others.images.shape[1]}"
-            )
+        n, features = images.shape
         if not n:
             raise ValueError("train: must contain at least one image")
+        if others[0].shape[1] != features:
+            raise ValueError(
+                f"validation: images must have {features} features as those of train,"
+                f" have {others[0].shape[1]}"
+            )
         if batch_size > n:
             raise ValueError(
                 f"batch_size: must be at most the number of training images ({n}), got {batch_size}"
             )
-        if keep == "best" and not len(others.labels):
+        self._splits = {"train": (images, labels)}
+        if len(others[1]):
+            self._splits["validation"] = others
+        elif keep == "best":
             raise ValueError("keep: 'best' needs validation images")
-        self._splits = {"train": samples, "validation": others}
 
         weights, shuffle, masks, deformations = np.random.SeedSequence(seed).spawn(4)
         rates = np.broadcast_to(dropout, len(hidden))
@@ -177,9 +182,7 @@ class Trainer:
         self._schedule = Schedule(
             SHAPES[schedule], learning_rate, epochs * steps, round(warmup * steps)
         )
-        self._epochs = epochs
-        self._keep_best = keep == "best"
-        self._ran = False
+        self._epochs, self._keep = epochs, keep
 
     def run(self) -> Generator[Epoch, None, None]:
         """Train, and yield each epoch when it is scored.
@@ -191,12 +194,7 @@ class Trainer:
         ------
         DivergenceError
             after the first epoch whose loss is not a finite number, or with a dead layer
-        RuntimeError
-            if it was called before
         """
-        if self._ran:
-            raise RuntimeError("run: has trained this network already; make a new Trainer")
-        self._ran = True
         stop = Event()
         networks = ahead(
             train(
@@ -214,11 +212,7 @@ class Trainer:
         try:
             for number, network in enumerate(networks, start=1):
                 epoch = Epoch(number, self._score(number, network))
-                if (
-                    not self._keep_best
-                    or number == 1
-                    or epoch.scores["validation"].loss < self.kept.scores["validation"].loss
-                ):
+                if number == 1 or self._keep == "last" or loss_of(epoch) < loss_of(self.kept):
                     self.kept, kept = epoch, network
                 yield epoch
         finally:
@@ -226,19 +220,20 @@ class Trainer:
             self.network.parameters[:] = kept.parameters
 
     def _score(self, number: int, network: Network) -> dict[str, Score]:
-        scores = {
-            name: score(network, samples)
-            for name, samples in self._splits.items()
-            if len(samples.labels)
-        }
+        scores = {name: score(network, *split) for name, split in self._splits.items()}
         for each in scores.values():
             if not math.isfinite(each.loss):
                 raise DivergenceError(number, f"the loss is {each.loss}")
-        if layer := dead_layer(network, self._splits["train"].images):
+        if layer := dead_layer(network, self._splits["train"][0]):
             raise DivergenceError(
                 number, f"all units of hidden layer {layer} are 0 for every training image"
             )
         return scores
+
+
+def loss_of(epoch: Epoch) -> float:
+    """Return the validation loss."""
+    return epoch.scores["validation"].loss
 
 
 def dead_layer(network: Network, images: Floats) -> int | None:
@@ -246,11 +241,10 @@ def dead_layer(network: Network, images: Floats) -> int | None:
 
     Its gradient is then 0 as well, so that it stays as it is.
     """
-    layers = len(network.sizes) - 2
-    dead = set(range(1, 1 + layers))
+    alive = [False] * (len(network.sizes) - 2)
     for start in range(0, len(images), SAMPLE):
-        outputs = network.outputs(images[start : start + SAMPLE])
-        dead = {number for number in dead if not outputs[2 * number - 1].any()}
-        if not dead:
-            break
-    return min(dead, default=None)
+        hidden = network.outputs(images[start : start + SAMPLE])[1::2]
+        alive = [known or bool(h.any()) for known, h in zip(alive, hidden, strict=True)]
+        if all(alive):
+            return None
+    return 1 + alive.index(False)

@@ -38,10 +38,10 @@ def shadow(shape: Shape, random: Random) -> Floats:
     return 1 - random.uniform(0.3, 0.6) * dark
 
 
-def rulings(shape: Shape, random: Random, turn: float = 0) -> Floats:
+def rulings(shape: Shape, random: Random) -> Floats:
     """Return how much ink (height, width) squared or lined paper has of its own."""
     y, x = np.mgrid[: shape[0], : shape[1]]
-    angle = random.uniform(-turn, turn)
+    angle = random.uniform(-0.05, 0.05)
     spacing = random.uniform(0.06, 0.2) * min(shape)
     width = max(1.0, random.uniform(0.02, 0.06) * spacing)
     across = [y * np.cos(angle) + x * np.sin(angle), x * np.cos(angle) - y * np.sin(angle)]
@@ -89,7 +89,7 @@ def photograph(ink: Floats, random: Random, *, lined: bool = False) -> Image.Ima
     light *= 1 - random.uniform(0, 0.4) * ramp(shape, random)
     light *= 1 - random.uniform(0, 0.15) * (x**2 + y**2)
     light *= 0.7 + 0.3 * smooth(shape, random)
-    lines = rulings(shape, random, turn=0.05) if lined else 0.0
+    lines = rulings(shape, random) if lined else 0.0
     picture = paint(ink, random, light=light, lines=lines, noise=random.uniform(0.01, 0.04))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=int(random.integers(40, 90)))
@@ -124,12 +124,6 @@ def red_on_green(ink: Floats, random: Random) -> Image.Image:
 
 PAPERS: dict[str, Paper] = {
     "plain": paint,
-    "gradient": lambda ink, random: paint(
-        ink, random, light=1 - random.uniform(0.4, 0.65) * ramp(ink.shape, random)
-    ),
-    "shadow": lambda ink, random: paint(ink, random, light=shadow(ink.shape, random)),
-    "rulings": lambda ink, random: paint(ink, random, lines=rulings(ink.shape, random)),
-    "noise": lambda ink, random: paint(ink, random, noise=random.uniform(0.03, 0.12)),
     "photograph": photograph,
     "notebook": partial(photograph, lined=True),
     "chalk": chalk,

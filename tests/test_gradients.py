@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from network.arrays import Floats
-from network.layers import Dense, Dropout, Layer, ReLU
+from network.layers import Dropout, ReLU
 from network.loss import SoftmaxCrossEntropy
 from network.model import Network
 from network.optimizer import SGD, Momentum
 from network.samples import one_hot
 
 STEP = 1e-6
-UNITS = 5
 
 
 def numerical_gradient(function: Callable[[], float], x: Floats) -> Floats:
@@ -35,26 +34,6 @@ def numerical_gradient(function: Callable[[], float], x: Floats) -> Floats:
 
 def assert_same_gradient(analytical: Floats, numerical: Floats) -> None:
     np.testing.assert_allclose(analytical, numerical, rtol=1e-6, atol=1e-8)
-
-
-def dense() -> Dense:
-    generator = np.random.default_rng(1)
-    weights, bias = generator.normal(size=(UNITS, UNITS)), generator.normal(size=UNITS)
-    return Dense(weights, bias, np.empty_like(weights), np.empty_like(bias))
-
-
-def dropout() -> Dropout:
-    return Dropout(0.4, np.random.default_rng(1))  # the same mask each time
-
-
-@pytest.mark.parametrize("rows", [1, 7])
-@pytest.mark.parametrize("create", [dense, ReLU, dropout])
-def test_layer(create: Callable[[], Layer], rows: int) -> None:
-    x, upstream = np.random.default_rng(0).normal(size=(2, rows, UNITS))
-    layer = create()
-    layer.forward(x)
-    numerical = numerical_gradient(lambda: float((create().forward(x) * upstream).sum()), x)
-    assert_same_gradient(layer.backward(upstream), numerical)
 
 
 def test_relu_has_no_gradient_at_zero() -> None:

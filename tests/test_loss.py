@@ -27,15 +27,10 @@ def test_softmax_sums_to_one_and_is_invariant_to_a_shift(logits: Floats, shift: 
     np.testing.assert_allclose(softmax(logits + shift), p, rtol=1e-7, atol=1e-12)
 
 
-def test_softmax_is_the_ratio_of_exponentials() -> None:
-    p = softmax(np.log([[1.0, 2.0, 5.0]]))
-    np.testing.assert_allclose(p, [[1 / 8, 2 / 8, 5 / 8]])
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_loss_is_accurate_at_logits_of_ten_thousand(dtype: FloatType) -> None:
     z: Floats = np.array([[1e4, -1e4], [1e4, -1e4], [1e4, 1e4]], dtype)
-    y = one_hot(np.array([0, 1, 0]), 2, dtype)
+    y = one_hot(np.array([0, 1, 0]), 2)
     np.testing.assert_allclose(cross_entropy(z, y), [0, 2e4, math.log(2)], rtol=1e-6)
     assert SoftmaxCrossEntropy().value(z, y) == pytest.approx((2e4 + math.log(2)) / 3)
     gradient = SoftmaxCrossEntropy().gradient(z, y)
@@ -47,7 +42,7 @@ def test_loss_is_accurate_at_logits_of_ten_thousand(dtype: FloatType) -> None:
 def test_cross_entropy_is_minus_the_log_of_softmax(z: Floats, data: st.DataObject) -> None:
     label = data.draw(st.integers(0, z.shape[1] - 1))
     p = softmax(z)[:, label]
-    loss = cross_entropy(z, one_hot(np.full(len(z), label), z.shape[1], np.float64))
+    loss = cross_entropy(z, one_hot(np.full(len(z), label), z.shape[1]))
     seen = p > 1e-300
     np.testing.assert_allclose(loss[seen], -np.log(p[seen]), rtol=1e-6, atol=1e-9)
 

@@ -1,6 +1,7 @@
 """The network: forward, evaluation, and its parameters as named arrays."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,10 @@ from network.layers import Dropout
 from network.loss import SoftmaxCrossEntropy, softmax
 from network.model import Network
 from network.samples import one_hot
-from tests.reference import layers_of
+from tests.blobs import layers_of
 
 SIZES = [4, 3, 2]
 W1, B1, W2, B2 = Network(SIZES).state_dict().values()
-NO_MATRIX = "must contain W1, b1, W2, b2 and so on, each W a matrix"
 network_sizes = st.lists(st.integers(1, 6), min_size=2, max_size=5)
 
 
@@ -31,44 +31,32 @@ def initialized(sizes: list[int], rate: float = 0, dtype: FloatType = np.float64
     return network
 
 
-@given(sizes=network_sizes, rows=st.lists(st.integers(1, 9), min_size=1, max_size=6))
-def test_logits_and_gradients_are_those_of_the_plain_file(
-    sizes: list[int], rows: list[int]
-) -> None:
-    network = initialized(sizes)
-    loss = SoftmaxCrossEntropy()
-    generator = np.random.default_rng(1)
+@given(sizes=network_sizes, rows=st.integers(1, 9))
+def test_logits_and_gradients_are_those_of_the_plain_file(sizes: list[int], rows: int) -> None:
+    network, loss = initialized(sizes), SoftmaxCrossEntropy()
     layers = layers_of(network)
-    for count in rows:
-        x = generator.normal(size=(count, sizes[0]))
-        y = one_hot(generator.integers(sizes[-1], size=count), sizes[-1])
-        logits = network.forward(x)
-        np.testing.assert_allclose(softmax(logits), plain.forward(layers, x)[0], atol=1e-9)
-        network.backward(loss.gradient(logits, y))
-        expected = sum(plain.gradients(layers, x, y), ())
-        for ours, theirs in zip(network.gradients().values(), expected, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
-        outputs = network.outputs(x)
-        np.testing.assert_array_equal(outputs[-1], logits)
-        np.testing.assert_array_equal(network.predict(x), logits.argmax(axis=1))
-        for before, after in zip(outputs[:-1:2], outputs[1::2], strict=True):
-            np.testing.assert_array_equal(after, np.maximum(before, 0))
+    generator = np.random.default_rng(1)
+    x = generator.normal(size=(rows, sizes[0]))
+    y = one_hot(generator.integers(sizes[-1], size=rows), sizes[-1])
+    logits = network.forward(x)
+    np.testing.assert_allclose(softmax(logits), plain.forward(layers, x)[0], atol=1e-9)
+    np.testing.assert_array_equal(network.predict(x), logits.argmax(axis=1))
+    network.backward(loss.gradient(logits, y))
+    expected = sum(plain.gradients(layers, x, y), ())
+    for ours, theirs in zip(network.gradients().values(), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 8, 30])
 @pytest.mark.parametrize("rate", [0, 0.5])
-def test_evaluation_is_without_dropout_and_leaves_the_gradient_as_it_is(
-    rate: float, rows: int
-) -> None:
+def test_evaluation_is_without_dropout_and_leaves_the_gradient_as_it_is(rate: float) -> None:
     x, gradient = np.random.default_rng(0).normal(size=(8, 4)), np.full((8, 2), [0.5, -0.5])
     undisturbed, network = initialized(SIZES, rate), initialized(SIZES, rate)
     undisturbed.forward(x)
     undisturbed.backward(gradient)
-    logits = network.forward(x)
-    before = logits.copy()
-    others = np.full((rows, 4), -3.0)
+    network.forward(x)
+    others = np.full((9, 4), -3.0)
     np.testing.assert_array_equal(network.logits(others), initialized(SIZES).logits(others))
-    np.testing.assert_array_equal(logits, before)
+    np.testing.assert_array_equal(network.outputs(others)[-1], network.logits(others))
     network.backward(gradient)
     np.testing.assert_array_equal(network.gradient, undisturbed.gradient)
 
@@ -88,45 +76,32 @@ def test_initialization_is_that_of_he() -> None:
     assert not arrays["b2"].any()
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "g", "u1", "i8", "?"])
+@pytest.mark.parametrize("dtype", ["f2", "f8", ">f8", "g", "u1", "i8", "?"])
 def test_images_of_any_real_dtype_are_converted(dtype: str) -> None:
     network = initialized(SIZES, dtype=np.float32)
     x = np.array([[0, 1, 1, 0], [1, 1, 0, 1]])
     expected = network.logits(x.astype(np.float32))
     assert expected.dtype == np.float32
-    np.testing.assert_array_equal(network.logits(x.astype(dtype)), expected)
-    np.testing.assert_array_equal(network.forward(x.astype(dtype)), expected)
-    np.testing.assert_array_equal(network.logits(x.tolist()), expected)
+    for given_x in (x.astype(dtype), x.tolist()):
+        np.testing.assert_array_equal(network.logits(given_x), expected)
 
 
 @pytest.mark.parametrize(
-    ("x", "found"),
+    ("x", "message"),
     [
-        (np.zeros((3, 5)), r"float64 of shape \(3, 5\)"),
-        (np.zeros(4, np.uint8), r"uint8 of shape \(4,\)"),
-        (np.zeros((1, 2, 4)), r"float64 of shape \(1, 2, 4\)"),
-        (np.zeros((3, 4), complex), r"complex128 of shape \(3, 4\)"),
-        (np.full((3, 4), "1"), r"<U1 of shape \(3, 4\)"),
-        (np.full((3, 4), None), r"object of shape \(3, 4\)"),
+        (np.zeros((3, 5)), "must be real numbers of shape (rows, 4), is float64 of shape (3, 5)"),
+        (np.zeros(4, "u1"), "must be real numbers of shape (rows, 4), is uint8 of shape (4,)"),
+        (np.full((3, 4), "1"), "must be real numbers of shape (rows, 4), is <U1 of shape (3, 4)"),
+        (np.full((1, 4), np.nan), "must be finite, contains NaN or infinity; replace those values"),
     ],
 )
-def test_images_that_do_not_fit_are_refused(x: NDArray[Any], found: str) -> None:
-    network = Network(SIZES)
-    message = rf"^x: must be real numbers of shape \(rows, 4\), is {found}$"
-    for function in (network.forward, network.logits, network.predict, network.outputs):
-        with pytest.raises(ValueError, match=message):
-            function(x)
+def test_images_that_do_not_fit_are_refused(x: NDArray[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^x: {re.escape(message)}$"):
+        Network(SIZES).predict(x)
 
 
 def test_a_network_is_shown_with_sizes_and_parameters() -> None:
     assert repr(Network([784, 64, 10])) == "Network(784 → 64 → 10, 50,890 parameters)"
-
-
-def test_nan_and_float16_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"^x: must be finite, contains NaN or infinity"):
-        Network(SIZES).predict(np.full((1, 4), np.nan))
-    with pytest.raises(ValueError, match=r"^dtype: must be float32 or float64, got float16$"):
-        Network(SIZES, dtype=np.float16)  # type: ignore[arg-type]
 
 
 @given(sizes=network_sizes, seed=st.integers(0, 2**32))
@@ -141,27 +116,29 @@ def test_a_network_is_rebuilt_from_its_state(sizes: list[int], seed: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("state", "message"),
+    ("state", "found"),
     [
-        ({}, NO_MATRIX),
-        ({"W1": W1[:, :0], "b1": B1}, NO_MATRIX),
-        ({"W1": W1[None], "b1": B1}, NO_MATRIX),
-        ({"W1": B1[0], "b1": B1}, NO_MATRIX),
-        ({"W1": W1, "b1": B1, "W2": W2}, "must contain W1, b1, contains W1, b1, W2"),
-        ({"b1": B1}, NO_MATRIX),
-        ({"W1": W1, "b1": B1, "W3": W2, "b2": B2}, "must contain W1, b1, contains W1, b1, W3, b2"),
-        ({"W1": W1, "b1": B1, "W2": W1, "b2": B1}, "W2 must have shape (3, 3), has (4, 3)"),
-        ({"W1": W1, "b1": B2}, "b1 must have shape (3,), has (2,)"),
-        ({"W1": W1, "b1": B1[0]}, "b1 must have shape (3,), has ()"),
-        ({"W1": W1 * np.nan, "b1": B1}, "W1 must contain finite float32 numbers"),
-        ({"W1": W1, "b1": B1 - np.inf}, "b1 must contain finite float32 numbers"),
-        *[
-            ({"W1": W1, "b1": B1.astype(kind)}, "b1 must contain finite float32 numbers")
-            for kind in (float, complex, object, str)
-        ],
+        ({}, "nothing"),
+        ({"W1": W1}, "W1 (4, 3)"),
+        ({"b1": B1}, "b1 (3,)"),
+        ({"W1": W1[:, :0], "b1": B1}, "W1 (4, 0), b1 (3,)"),
+        ({"W1": W1[None], "b1": B1}, "W1 (1, 4, 3), b1 (3,)"),
+        ({"W1": B1[0], "b1": B1[0]}, "W1 (), b1 ()"),
+        ({"W1": W1, "b1": B1, "W2": W2}, "W1 (4, 3), b1 (3,), W2 (3, 2)"),
+        ({"W1": W1, "b1": B1, "W3": W2, "b2": B2}, "W1 (4, 3), b1 (3,), W3 (3, 2), b2 (2,)"),
+        ({"W1": W1, "b1": B1, "W2": W1, "b2": B1}, "W1 (4, 3), b1 (3,), W2 (4, 3), b2 (3,)"),
+        ({"W1": W1, "b1": B2}, "W1 (4, 3), b1 (2,)"),
     ],
 )
-def test_a_state_of_no_network_is_refused(state: dict[str, NDArray[Any]], message: str) -> None:
-    with pytest.raises(ValueError, match="must") as error:
+def test_a_state_of_no_network_is_refused(state: dict[str, NDArray[Any]], found: str) -> None:
+    expected = "must contain W1 (in, out), b1 (out,), W2, b2 and so on that fit, contains "
+    with pytest.raises(ValueError, match=f"^{re.escape(expected + found)}$"):
         Network.from_state_dict(state)
-    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "bias", [B1 * np.nan, B1 - np.inf, *(B1.astype(kind) for kind in (float, complex, object, str))]
+)
+def test_a_state_of_other_numbers_is_refused(bias: NDArray[Any]) -> None:
+    with pytest.raises(ValueError, match=r"^b1 must contain finite float32 numbers$"):
+        Network.from_state_dict({"W1": W1, "b1": bias})

@@ -1,17 +1,41 @@
 """Optimizers against their papers' formulas."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from network.arrays import FloatType
 from network.limits import OptimizerName
 from network.model import Network
 from network.optimizer import OPTIMIZERS
-from tests.reference import OPTIONS, STRENGTH, Doubles, network_to_step, steps
 
+Doubles = NDArray[np.float64]
 State = dict[str, Doubles]
+
+STRENGTH = 0.05  # λ of the penalty
+OPTIONS: dict[str, dict[str, Any]] = {
+    "sgd": {},
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.8},
+    "adam": {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3},
+    "adamw": {"beta1": 0.8, "beta2": 0.999, "epsilon": 1e-8},
+}
+
+
+def network_to_step(dtype: FloatType = np.float64) -> Network:
+    network = Network([4, 3, 2], dtype=dtype)
+    network.parameters[:] = np.random.default_rng(0).normal(size=network.parameters.shape)
+    return network
+
+
+def steps(size: int, count: int = 100) -> Iterator[tuple[Doubles, float]]:
+    """Yield a gradient and a learning rate for each step."""
+    generator = np.random.default_rng(1)
+    for step in range(count):
+        yield generator.normal(size=size), 0.1 / (1 + step)
 
 
 def sgd(_: State, g: Doubles) -> Doubles:

@@ -34,12 +34,3 @@ from network.schedule import SHAPES, Schedule
 def test_rates_worked_out_by_hand(shape: ScheduleName, warmup: int, rates: list[float]) -> None:
     schedule = Schedule(SHAPES[shape], peak=8, total=8, warmup=warmup)
     assert [schedule.rate(step) for step in range(8)] == pytest.approx(rates)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_the_peak_is_reached_and_not_passed(shape: ScheduleName) -> None:
-    schedule = Schedule(SHAPES[shape], peak=0.3, total=100, warmup=20)
-    rates = [schedule.rate(step) for step in range(100)]
-    assert max(rates) == rates[19] == pytest.approx(0.3)
-    assert rates[:20] == sorted(rates[:20])
-    assert rates[20:] == sorted(rates[20:], reverse=True)

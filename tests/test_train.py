@@ -18,7 +18,6 @@ import pytest
 import yaml
 
 from network.metrics import score as score_of
-from network.samples import Samples
 from tests.support import ROOT, WINDOWS
 
 if not WINDOWS:
@@ -67,7 +66,7 @@ def test_the_best_epoch_is_kept_and_named() -> None:
     assert losses[-1] != min(losses)
     assert kept["epoch"] == 1 + losses.index(min(losses))
     assert kept["validation"]["loss"] == min(losses)
-    score = score_of(load_network(), Samples(*load_split("validation")))
+    score = score_of(load_network(), *load_split("validation"))
     assert score.loss == pytest.approx(min(losses), abs=1e-6)
 
 

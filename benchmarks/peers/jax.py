@@ -1,7 +1,5 @@
-"""JAX: an epoch is one jitted scan over its batches, compiled before training."""
+"""JAX: an epoch is one jitted scan over its batches."""
 
-import sys
-import time
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -17,7 +15,7 @@ BLOCK = 1000  # rows scored at once
 
 
 def main() -> None:
-    job, weights, report = read(sys.argv[1:])
+    job, weights, report = read()
     data = [
         (jnp.asarray(images), jnp.asarray(labels.astype(np.int32)))
         for images, labels in (job.load("train", "r"), job.load("validation", "r"))
@@ -35,23 +33,12 @@ def main() -> None:
     state = (parameters, (zeros(), zeros(), jnp.zeros((), jnp.int32)), jax.random.key(0))
     steps = len(labels) // job.batch_size
     rates = np.reshape(job.rates(steps), (job.epochs, steps)).astype(np.float32)
-    report.started()
-
-    start = time.monotonic()
-    batches = np.zeros((steps, job.batch_size), np.int32)
-    epoch = (
-        jax.jit(partial(train, job), donate_argnums=0)
-        .lower(state, (batches, rates[0]), images, labels)
-        .compile()
-    )
-    scores = [jax.jit(score).lower(parameters, *split).compile() for split in data]
-    report.compile = time.monotonic() - start
-
+    train_epoch, score_split = jax.jit(partial(train, job), donate_argnums=0), jax.jit(score)
     for number in range(job.epochs):
         order = random.permutation(len(labels)).astype(np.int32)
         batches = order[: steps * job.batch_size].reshape(steps, job.batch_size)
-        state = epoch(state, (batches, rates[number]), images, labels)
-        report.epoch(*(each(state[0], *split) for each, split in zip(scores, data, strict=True)))
+        state = train_epoch(state, (batches, rates[number]), images, labels)
+        report.epoch(*(score_split(state[0], *split) for split in data))
     np.savez(weights, *jax.tree.leaves(state[0]))
     report.saved()
 

@@ -2,7 +2,6 @@
 
 import stages  # noqa: F401  # isort: skip  (chooses the kernels, before NumPy)
 import os
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +14,7 @@ WIDE = 10**6  # weights, above which several threads are faster
 
 
 def main() -> None:
-    job, weights, report = read(sys.argv[1:])
+    job, weights, report = read()
     train, validation = job.load("train", "r"), job.load("validation", "r")
     sizes = [train[0].shape[1], *job.hidden, 10]
     wide = sum(a * b for a, b in pairwise(sizes)) > WIDE
@@ -33,7 +32,6 @@ def main() -> None:
         schedule=job.schedule,
         warmup=job.warmup,
     )
-    report.started()
     with threadpool_limits((os.cpu_count() or 1) if wide else 1):
         for epoch in trainer.run():
             report.epoch(epoch.scores["train"], epoch.scores["validation"])

@@ -1,6 +1,5 @@
 """PyTorch: the set is one tensor, a batch an index into it, the update one fused kernel."""
 
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +10,7 @@ from benchmarks.job import read
 
 
 def main() -> None:
-    job, file, report = read(sys.argv[1:])
+    job, file, report = read()
     torch.manual_seed(0)
     data = [
         (torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
@@ -32,7 +31,6 @@ def main() -> None:
     groups = [{"params": weights, "weight_decay": job.strength}, {"params": biases}]
     optimizer = kind(groups, lr=job.learning_rate, fused=True)
     rates = iter(job.rates(-(-len(labels) // job.batch_size)))
-    report.started()
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def score(images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """scikit-learn's MLPClassifier, which has no dropout and one learning rate."""
 
-import sys
 from typing import Any
 
 import joblib
@@ -13,7 +12,7 @@ from benchmarks.job import read
 
 
 def main() -> None:
-    job, weights, report = read(sys.argv[1:])
+    job, weights, report = read()
     data = [job.load("train"), job.load("validation")]
     classes = np.arange(10)
     model = MLPClassifier(
@@ -25,7 +24,6 @@ def main() -> None:
         momentum=0,
         random_state=0,
     )
-    report.started()
 
     def score(images: NDArray[np.float32], labels: NDArray[np.uint8]) -> tuple[Any, Any]:
         p = model.predict_proba(images)
