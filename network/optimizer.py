@@ -83,7 +83,10 @@ class SGD(Optimizer):
 
 
 class Momentum(Optimizer):
-    """Polyak, "Some methods of speeding up the convergence of iteration methods" (1964)."""
+    """Gradient descent with momentum.
+
+    Source: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
+    """
 
     kept = 1
 
@@ -95,9 +98,10 @@ class Momentum(Optimizer):
 
 
 class Nesterov(Optimizer):
-    """Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013).
+    """Gradient descent with Nesterov's momentum; θ is the point at which the gradient is taken.
 
-    θ is the point at which the gradient is taken.
+    Source: Sutskever et al., "On the importance of initialization and momentum in deep learning",
+    ICML 2013.
     """
 
     kept = 1
@@ -110,7 +114,10 @@ class Nesterov(Optimizer):
 
 
 class Adam(Optimizer):
-    """Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1."""
+    """Steps of a similar size for every parameter, by running means of the gradient.
+
+    Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
+    """
 
     kept = 2
 
@@ -130,9 +137,9 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
+    """Adam after W ← (1 - η λ) W, so that the penalty does not enter m and v.
 
-    W ← (1 - η λ) W comes first, so that the penalty does not enter m and v.
+    Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
     """
 
     decoupled = True

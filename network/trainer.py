@@ -188,7 +188,8 @@ class Trainer:
         """Train, and yield each epoch when it is scored.
 
         ``network.epochs.train`` trains the next epoch on a second thread while this thread scores a
-        copy of the network as it was after the last one.
+        copy of the network as it was after the last one. A second call trains further, and begins
+        the schedule anew.
 
         Raises
         ------
