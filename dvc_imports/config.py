@@ -109,7 +109,7 @@ def read_config(root: Path) -> Config:
     }
     everywhere = _lists(table, where, (*LISTS, "locks"))
     locks = everywhere.pop("locks", ())
-    return Config(root, Path(output).as_posix(), packages, locks, everywhere, stages)
+    return Config(root, Path(str(output)).as_posix(), packages, locks, everywhere, stages)
 
 
 def _table(value: Any, where: str) -> dict[str, Any]:
@@ -125,7 +125,8 @@ def _lists(value: Any, where: str, keys: tuple[str, ...] = ()) -> dict[str, tupl
             raise CodeError(f"{where}: unknown key {key!r}; must be one of {', '.join(keys)}")
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise CodeError(f"{where}.{key}: must be a list of strings")
-    return {key: tuple(items) for key, items in value.items()}
+    # tomlkit's strings are no plain ones, which pathlib of Python 3.10 refuses
+    return {key: tuple(map(str, items)) for key, items in value.items()}
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -172,6 +172,7 @@ def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> N
         "PYTHONPATH=site-packages python e.py",
         "sh -c 'python a.py'",
         "./run.sh",
+        "bin/tool",
         "sh there.sh",
         "PYTHONPATH=sub bash export.sh",
         "python folder",
@@ -188,12 +189,15 @@ def test_commands(command: str, tmp_path: Path) -> None:
     (tmp_path / "there.sh").write_text("cd sub\npython ../a.py\ncd ..\nsh there.sh\n")
     (tmp_path / "export.sh").write_text("export PYTHONPATH=$PWD\npython sub/d.py\n")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/tool").write_text("#!/usr/bin/env python\n")
     (tmp_path / "folder/__main__.py").symlink_to(tmp_path / "b.py")
     cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "import a\n"]}]
     (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells}))
     expected = {
         "PYTHONPATH=site-packages python e.py": "a b e",
         "PYTHONPATH=sub bash export.sh": "a b sub/d",
+        "bin/tool": "bin/tool",
         "python folder": "b",
         "papermill book.ipynb out/book.ipynb": "a b book.ipynb",
         "pytest -q checks/test_a.py::test": "checks/__init__ checks/test_a checks/a",
