@@ -113,6 +113,8 @@ class Commands:
             runs: Iterator[Run] = iter(())
             if ASSIGNMENT.match(word):
                 place = place.assigned(word)
+            elif index and words[index - 1] in {"--with", "--python", "-p", "-n"}:
+                continue  # the name of a package, a version or an environment
             elif PYTHON.match(name):
                 runs = self._python(rest, place)
             elif name in {"pytest", "py.test"}:
@@ -121,7 +123,7 @@ class Commands:
                 runs = self._shell(rest, place)
             elif name in self._scripts:
                 runs = iter([place.run("module", self._scripts[name])])
-            elif word in {"-m", "--module"} and rest:
+            elif word in {"-m", "--module"} and rest and not any(map(PYTHON.match, rest)):
                 runs = self._module(rest, place)
             elif word.endswith((".py", ".ipynb")) and not word.startswith("-"):
                 runs = iter([place.file(word)])
@@ -183,8 +185,13 @@ class Commands:
 
     def _tests(self, words: list[str], place: Place) -> Iterator[Run]:
         """Yield all modules in pytest's folders, and the conftest files above them."""
-        named = [place.cwd / word.partition("::")[0] for word in words if not word.startswith("-")]
-        for start in [path for path in named if path.exists()] or [place.cwd]:
+        named = [
+            place.cwd / word.partition("::")[0]
+            for index, word in enumerate(words)
+            if index == 0 or not words[index - 1].startswith("--")  # a value, as for --cov
+        ]
+        starts = [path for path in named if path.is_dir() or path.suffix == ".py"]
+        for start in starts or [place.cwd]:
             inside = start.rglob("*.py") if start.is_dir() else [start]
             files = sorted(each for each in inside if not _is_hidden(each.relative_to(start)))
             above = [each for each in start.parents if each.is_relative_to(self._top)]
@@ -193,7 +200,10 @@ class Commands:
                 while (base / "__init__.py").is_file():
                     base = base.parent
                 name = ".".join(path.relative_to(base).with_suffix("").parts)
-                yield place.run("module", name, str(base))
+                if path.is_file():
+                    yield place.run("module", name, str(base))
+                else:
+                    yield place.file(os.path.relpath(path, place.cwd))  # to be reported
 
 
 def _split(words: list[str]) -> Iterator[list[str]]:

@@ -100,6 +100,7 @@ def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) ->
         ("uv run python -Wignore -c 'import p'", "", "runs python -c, which is not followed"),
         ("python absent.py", "", "runs absent.py, which does not exist"),
         ("uv run absent.py", "", "runs absent.py, which does not exist"),
+        ("pytest sub/test_absent.py", "", "sub/test_absent.py, which does not exist"),
         ("bash -e absent.sh", "", "runs absent.sh, which does not exist"),
         ("python -m deep", "", "runs python -m deep, which is on no search path, but in lib"),
     ],
@@ -162,7 +163,8 @@ def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> N
         "X=1 python -Xdev -um a",
         "cd sub && python ../a.py",
         "poetry run python a.py; echo absent.py",
-        "env X=1 uv run --python 3.12 -m a",
+        "env X=1 uv run --python python3.12 --with pytest -m a",
+        "srun -m block python a.py",
         "env PYTHONPATH=sub accelerate launch --config ./run.sh a.py",
         "python -m torch.distributed.run --nproc-per-node 2 a.py",
         "bash -eo pipefail run.sh data.txt",
@@ -179,6 +181,7 @@ def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> N
         "streamlit run a.py",
         "papermill book.ipynb out/book.ipynb",
         "pytest -q checks/test_a.py::test",
+        "cd checks && pytest --cov ../sub",
     ],
 )
 def test_commands(command: str, tmp_path: Path) -> None:
@@ -201,6 +204,7 @@ def test_commands(command: str, tmp_path: Path) -> None:
         "python folder": "b",
         "papermill book.ipynb out/book.ipynb": "a b book.ipynb",
         "pytest -q checks/test_a.py::test": "checks/__init__ checks/test_a checks/a",
+        "cd checks && pytest --cov ../sub": "checks/__init__ checks/test_a checks/a",
     }
     names, found = closure(Config(tmp_path), command)
     assert names == {*expected.get(command, "a b").split()}
