@@ -131,6 +131,10 @@ def test_declarations_complete_it(tmp_path: Path) -> None:
     assert config.for_stage("other").modules is None
     assert config.for_stage("train@a").modules == ("p.*",)
 
+    config = configure(tmp_path, 'modules = []\nexclude = ["later.*"]')
+    for command in ("python -c 1", "cat | python", "python later.py", "bash later.sh"):
+        assert closure(config, command)[1].problems == []
+
     _, found = closure(configure(tmp_path, 'modules = ["absent"]'))
     assert "pyproject.toml declares module absent, which is not found" in found.problems
 
