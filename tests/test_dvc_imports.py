@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,18 +16,17 @@ from dvc_imports.record import _read_lock, record, write_records
 from dvc_imports.stages import Stage
 
 
-def write(root: Path, files: dict[str, str | bytes]) -> Config:
-    """Write modules, named without ``.py``."""
+def write(root: Path, files: Mapping[str, str | bytes]) -> Config:
+    """Write files; modules are named without ``.py``."""
     for name, content in files.items():
-        path = root / f"{name}.py"
+        path = root / (name if "." in name else f"{name}.py")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return Config(root)
 
 
 def configure(root: Path, text: str) -> Config:
-    (root / "pyproject.toml").write_text(f"[tool.dvc-imports]\n{text}\n", encoding="utf-8")
-    return read_config(root)
+    return read_config(write(root, {"pyproject.toml": f"[tool.dvc-imports]\n{text}\n"}).root)
 
 
 def stage(root: Path, command: str = "python train.py", name: str = "train") -> Stage:
@@ -38,7 +38,7 @@ def closure(config: Config, command: str = "python train.py") -> tuple[set[str],
     return {config.name(path).removesuffix(".py") for path in found.modules}, found
 
 
-PACKAGE: dict[str, str | bytes] = {"p/i": "", "p/x": "", "p/y": ""}
+PACKAGE = {"p/i": "", "p/x": "", "p/y": ""}
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> N
         "PYTHONPATH=site-packages python e.py",
         "sh -c 'python a.py'",
         "./run.sh",
-        "bin/tool",
+        "bin/tool.x",
         "sh there.sh",
         "PYTHONPATH=sub bash export.sh",
         "python folder",
@@ -192,19 +192,21 @@ def test_commands(command: str, tmp_path: Path) -> None:
     write(tmp_path, {"a": "import b", "b": "", "sub/c": "", "sub/d": "import a"})
     write(tmp_path, {"e": "import a, absent", "site-packages/absent": ""})
     write(tmp_path, {"checks/__init__": "", "checks/test_a": "from . import a", "checks/a": ""})
-    (tmp_path / "run.sh").write_text("#!/bin/sh\nset -e  # don't: python c.py\npython a.py\n")
-    (tmp_path / "there.sh").write_text("cd sub\npython ../a.py\ncd ..\nsh there.sh\n")
-    (tmp_path / "export.sh").write_text("export PYTHONPATH=$PWD\npython sub/d.py\n")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/tool").write_text("#!/usr/bin/env python\n")
-    (tmp_path / "folder/__main__.py").symlink_to(tmp_path / "b.py")
     cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "import a\n"]}]
-    (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells}))
+    scripts = {
+        "run.sh": "#!/bin/sh\nset -e  # don't: python c.py\npython a.py\n",
+        "there.sh": "cd sub\npython ../a.py\ncd ..\nsh there.sh\n",
+        "export.sh": "export PYTHONPATH=$PWD\npython sub/d.py\n",
+        "bin/tool.x": "#!/usr/bin/env python\n",
+        "book.ipynb": json.dumps({"cells": cells}),
+    }
+    write(tmp_path, scripts)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/__main__.py").symlink_to(tmp_path / "b.py")
     expected = {
         "PYTHONPATH=site-packages python e.py": "a b e",
         "PYTHONPATH=sub bash export.sh": "a b sub/d",
-        "bin/tool": "bin/tool",
+        "bin/tool.x": "bin/tool.x",
         "python folder": "b",
         "papermill book.ipynb out/book.ipynb": "a b book.ipynb",
         "pytest -q checks/test_a.py::test": "checks/__init__ checks/test_a checks/a",
@@ -225,12 +227,11 @@ def test_commands(command: str, tmp_path: Path) -> None:
     ],
 )
 def test_packaging_of_any_age_names_scripts(file: str, text: str, tmp_path: Path) -> None:
-    path = tmp_path / file
-    write(path.parent, {"src/p/main": "import q, r", "src/q": "", "r": ""})
-    path.write_text(text)
+    folder = "".join(file.rpartition("/")[:2])
+    modules = {f"{folder}src/p/main": "import q, r", f"{folder}src/q": "", f"{folder}r": ""}
+    write(tmp_path, {**modules, file: text})
     names, _ = closure(Config(tmp_path), "uv run go --fast")
-    folder = "" if path.parent == tmp_path else "lib/"
-    assert names == {f"{folder}{each}" for each in ("src/p/main", "src/q", "r")}
+    assert names == {*modules}
 
 
 def test_an_editable_installation_is_followed(
@@ -252,12 +253,11 @@ def test_an_editable_installation_is_followed(
 def test_a_version_is_recorded_and_compared_with_the_lock(
     lock: str, line: str, tmp_path: Path
 ) -> None:
-    write(tmp_path, {"train": "import numpy, yaml"})
-    (tmp_path / lock).write_text(line.format(version("numpy")))
+    write(tmp_path, {"train": "import numpy, yaml", lock: line.format(version("numpy"))})
     project = Project(configure(tmp_path, f'packages.numpy = ["NumPy"]\nlocks = ["{lock}"]'))
     assert record(project, stage(tmp_path))["packages"] == {"NumPy": version("numpy")}
 
-    (tmp_path / lock).write_text(line.format("0.1"))
+    write(tmp_path, {lock: line.format("0.1")})
     _read_lock.cache_clear()
     with pytest.raises(CodeError, match=r"names NumPy 0.1, but .* is installed; install the lock"):
         record(project, stage(tmp_path))
@@ -279,10 +279,8 @@ def test_a_declared_file_that_does_not_exist_is_named(
 
 
 def test_a_module_that_does_not_parse_stops_only_its_stages(tmp_path: Path) -> None:
-    config = write(tmp_path, {"good": "", "bad": "x = ("})
+    config = write(tmp_path, {"good": "", "bad": "x = (", ".dvc-imports/other.json": "[]"})
     folder = tmp_path / ".dvc-imports"
-    folder.mkdir()
-    (folder / "other.json").write_text("[]")
     stages = [stage(tmp_path, f"python {name}.py", name) for name in ("good", "bad")]
     write_records(Project(config), [stage(tmp_path, "python good.py", "old")])
     written, problems = write_records(Project(config), stages)
