@@ -64,13 +64,15 @@ PACKAGE = {"p/i": "", "p/x": "", "p/y": ""}
          "p/x"),
         ("import searching, x", "searching p/x"),
         ("from q import *", "q/__init__ q/a q/b"),
-        ("import json, random", "random"),
+        ("import json, time, random", "random"),  # a built-in module comes before any file
     ],
 )  # fmt: skip
 def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) -> None:
     package = "__all__ = ['a', 'f']\n__all__ += ['b']\n\ndef f(): pass\n"
     searching = "import sys\nsys.path.insert(0, 'p')"
-    write(tmp_path, {"random": "", "q/__init__": package, "q/a": "", "q/b": "", **PACKAGE})
+    write(
+        tmp_path, {"random": "", "time": "", "q/__init__": package, "q/a": "", "q/b": "", **PACKAGE}
+    )
     config = write(tmp_path, {"train": source, "searching": searching})
     names, found = closure(config)
     assert names == {"train", *modules.split()}
@@ -131,8 +133,15 @@ def test_declarations_complete_it(tmp_path: Path) -> None:
     assert config.for_stage("other").modules is None
     assert config.for_stage("train@a").modules == ("p.*",)
 
-    config = configure(tmp_path, 'modules = []\nexclude = ["later.*"]')
-    for command in ("python -c 1", "cat | python", "python later.py", "bash later.sh"):
+    config = configure(tmp_path, 'modules = []\nexclude = ["later.*", "lib"]')
+    write(tmp_path, {"other": "import deep"})
+    for command in (
+        "python -c 1",
+        "cat | python",
+        "python later.py",
+        "bash later.sh",
+        "./other.py",
+    ):
         assert closure(config, command)[1].problems == []
 
     _, found = closure(configure(tmp_path, 'modules = ["absent"]'))

@@ -245,6 +245,7 @@ def test_the_proof(name: str, command: str, root: Path) -> None:
     )
     (root / "link").symlink_to("code/hidden", target_is_directory=True)
     assert dvc_imports("record") == 0
+    assert b"dvc_imports" not in (root / ".dvc-imports/train.json").read_bytes()
     runner = [sys.executable, "-m", "dvc_imports", "run", "--"]
     done = subprocess.run(
         [*([] if end else runner), sys.executable, "code/train.py"],
