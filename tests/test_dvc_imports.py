@@ -68,7 +68,7 @@ PACKAGE = {"p/i": "", "p/x": "", "p/y": ""}
     ],
 )  # fmt: skip
 def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) -> None:
-    package = "__all__ = ['a', 'f']\n__all__ += ['b']\n\ndef f(): pass\n"
+    package = "__all__ = ['a', 'f']\n__all__ += ['b']\n__all__ += f.__all__\n\ndef f(): pass\n"
     searching = "import sys\nsys.path.insert(0, 'p')"
     write(
         tmp_path, {"random": "", "time": "", "q/__init__": package, "q/a": "", "q/b": "", **PACKAGE}
@@ -96,6 +96,7 @@ def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) ->
         ("", "import broken", "broken.py: not valid Python: line 1: "),
         ("", "import latin", "latin.py: not valid Python: "),
         ("", "import nested", "nested.py: not valid Python: "),
+        ("LIB=lib python train.py", "import deep", "imports deep, which is on no search path"),
         ("python 'a.py", "", "is not a command that can be read: No closing quotation; declare"),
         ("cat train.py | python", "", "runs Python from its standard input, which is not followed"),
         ("python < train.py", "", "runs Python from its standard input, which is not followed"),
@@ -191,6 +192,7 @@ def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> N
         "sh there.sh",
         "PYTHONPATH=sub bash export.sh",
         "python folder",
+        "python link.py",
         "streamlit run a.py",
         "papermill book.ipynb out/book.ipynb",
         "pytest -q checks/test_a.py::test",
@@ -201,6 +203,7 @@ def test_commands(command: str, tmp_path: Path) -> None:
     write(tmp_path, {"a": "import b", "b": "", "sub/c": "", "sub/d": "import a"})
     write(tmp_path, {"e": "import a, absent", "site-packages/absent": ""})
     write(tmp_path, {"checks/__init__": "", "checks/test_a": "from . import a", "checks/a": ""})
+    write(tmp_path, {"checks/conftest": ""})
     cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "import a\n"]}]
     scripts = {
         "run.sh": "#!/bin/sh\nset -e  # don't: python c.py\npython a.py\n",
@@ -210,16 +213,21 @@ def test_commands(command: str, tmp_path: Path) -> None:
         "book.ipynb": json.dumps({"cells": cells}),
     }
     write(tmp_path, scripts)
+    append = "import sys\nsys.path.append(str(Path(__file__).resolve().parents[1] / 'sub'))\n"
+    write(tmp_path, {"links/real": f"{append}import c"})
+    (tmp_path / "link.py").symlink_to(tmp_path / "links/real.py")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder/__main__.py").symlink_to(tmp_path / "b.py")
+    tests = "checks/__init__ checks/conftest checks/test_a checks/a"
     expected = {
         "PYTHONPATH=site-packages python e.py": "a b e",
         "PYTHONPATH=sub bash export.sh": "a b sub/d",
         "bin/tool.x": "bin/tool.x",
         "python folder": "b",
+        "python link.py": "links/real sub/c",
         "papermill book.ipynb out/book.ipynb": "a b book.ipynb",
-        "pytest -q checks/test_a.py::test": "checks/__init__ checks/test_a checks/a",
-        "cd checks && pytest --cov ../sub": "checks/__init__ checks/test_a checks/a",
+        "pytest -q checks/test_a.py::test": tests,
+        "cd checks && pytest --cov ../sub": tests,
     }
     names, found = closure(Config(tmp_path), command)
     assert names == {*expected.get(command, "a b").split()}
