@@ -85,6 +85,7 @@ def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) ->
         ("", "import deep", 'deep, which is on no search path, but in lib; declare paths = ["lib"'),
         ("", "import p.absent", "imports p.absent, which is on no search path"),
         ("", "import sys\nsys.path += ['lib']\nimport deep", "deep, which is on no search path"),
+        ("", "import sys\nsys.path.append(x)\nimport deep", "deep, which is on no search path"),
         ("", "import q.absent", "train.py: line 1: imports q.absent, which is not found"),
         ("", "import q.relative", "q/relative.py: line 1: imports ..absent, which is not found"),
         ("", "try:\n  from .a import x\nexcept ImportError:\n  import deep", "line 4: imports"),
