@@ -1,6 +1,7 @@
 """Find the modules that a stage imports and no dependency covers."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dvc_imports.closure import Project
 from dvc_imports.config import Config
@@ -20,8 +21,8 @@ class Report:
 def check(pipelines: Pipelines, project: Project) -> list[Report]:
     """Compare the code of each stage with its dependencies.
 
-    A stage that depends on its record is compared with the dependencies of the stage that writes
-    the records, which must name the locks and the settings, too.
+    For a stage that depends on its record, these are the dependencies of the stage that writes the
+    records, which must name the locks and the settings, too.
     """
     config, covers = project.config, pipelines.covers
     output = config.root / config.output
@@ -29,9 +30,10 @@ def check(pipelines: Pipelines, project: Project) -> list[Report]:
     writer = next((each for each in pipelines.stages if covers(each.outs, output)), None)
     reports = {stage.address: Report(stage) for stage in pipelines.stages}
 
-    def require(owner: Stage, *names: str) -> None:
-        missing, name = reports[owner.address].missing, config.name(names[0])
-        if name not in missing and not any(covers(owner.deps, each) for each in names):
+    def require(owner: Stage, *paths: str | Path) -> None:
+        """Report the first path, unless a dependency covers one of them."""
+        missing, name = reports[owner.address].missing, config.name(paths[0])
+        if name not in missing and not any(covers(owner.deps, each) for each in paths):
             missing.append(name)
 
     for stage in pipelines.stages:
@@ -39,9 +41,9 @@ def check(pipelines: Pipelines, project: Project) -> list[Report]:
         if writer and covers(stage.deps, output / stage.record):
             owner = writer
             for name in (*config.locks, *settings):
-                require(writer, str(config.root / name))
-        for path, names in closure.modules.items():
-            require(owner, *sorted(names), path)
+                require(writer, config.root / name)
+        for real, path in closure.modules.items():
+            require(owner, path, real)
         report = reports[stage.address]
         report.modules = sorted(map(config.name, closure.modules))
         report.unresolved = [stage.error] if stage.error else closure.problems

@@ -4,15 +4,14 @@ import os
 import pkgutil
 import sys
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.machinery import EXTENSION_SUFFIXES, FrozenImporter, PathFinder
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 from dvc_imports.commands import Commands, Run
-from dvc_imports.config import INSTALLED, CodeError, Config, Settings, is_installed
+from dvc_imports.config import INSTALLED, ITSELF, CodeError, Config, Settings, is_installed
 from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
-from dvc_imports.projects import search_folders
 from dvc_imports.source import Import, Source, read_source
 from dvc_imports.stages import Stage
 
@@ -21,28 +20,20 @@ COMPILED = (*EXTENSION_SUFFIXES, ".pyc")
 BUILTIN = {*sys.builtin_module_names} | {
     name for name in sys.stdlib_module_names if FrozenImporter.find_spec(name)
 }
-ITSELF = os.path.dirname(os.path.realpath(__file__))
 SKIPPED = {"node_modules", "__pycache__", "venv", "env", "build", "dist", *INSTALLED}
+DECLARE = "in [tool.dvc-imports] of pyproject.toml"
 
 File = tuple[str, str]  # a path, and the name of its module
 
 
 @dataclass
 class Closure:
-    """The code of one stage.
+    """The code of one stage."""
 
-    Attributes
-    ----------
-    modules : files, without symbolic links, and the paths by which each was found
-    external : top names of modules that are not the project's own
-    problems : messages, each about an import that may be incomplete
-    runs : the files that the commands name
-    """
-
-    modules: dict[str, set[str]] = field(default_factory=dict)
-    external: set[str] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
-    runs: list[str] = field(default_factory=list)
+    modules: dict[str, str] = field(default_factory=dict)  # real path, and path when imported
+    external: set[str] = field(default_factory=set)  # top names of modules not the project's own
+    problems: list[str] = field(default_factory=list)  # why it may be incomplete
+    runs: list[str] = field(default_factory=list)  # files that the commands name
 
 
 class Project:
@@ -50,26 +41,24 @@ class Project:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.packaged = [str(each) for each in search_folders(config.top)]
+        self.commands = Commands(config)
         self.sources: dict[str, Source] = {}
+        folders = {file.parent: None for file in config.packaging}
+        self.packaged = [str(each) for folder in folders for each in (folder / "src", folder)]
         self.real = cache(os.path.realpath)
         self.find = cache(_find)
-        self.editable = cache(self._editable)
         self.fingerprint = cache(_fingerprint)
-        self._commands = Commands(config.top)
-        self._index: dict[str, list[str]] = {}
 
     @cache  # noqa: B019 - lives as long as the program
     def closure(self, stage: Stage) -> Closure:
         """Return the code that the commands of a stage run."""
         settings = self.config.for_stage(stage.address)
-        runs = [run for text in stage.commands for run in self._commands.read(text, stage.wdir)]
-        closure = Closure(problems=self._commands.problems)
-        self._commands.problems = []
+        runs = [run for text in stage.commands for run in self.commands.read(text, stage.wdir)]
+        root = self.config.root
+        runs += [Run("declared", name, root, (str(root),)) for name in settings.modules or ()]
+        closure = Closure()
         for run in runs:
             _Follower(self, settings, run, closure).follow()
-        for module in settings.modules or ():
-            _Follower(self, settings, Run("declared", module, self.config.root), closure).follow()
         closure.problems = list(dict.fromkeys(closure.problems))
         return closure
 
@@ -79,106 +68,95 @@ class Project:
             self.sources[path] = read_source(Path(path))
         return self.sources[path]
 
-    def _editable(self, top: str) -> list[str]:
-        """Return the folder of an editable installation of the project in this environment."""
-        origin = Path(_installed(top))
-        if is_installed(origin) or not origin.is_relative_to(self.config.top):
-            return []
-        package = origin.parent if origin.name == "__init__.py" else origin
-        return [str(package.parent)]
-
     def matches(self, name: str) -> list[str]:
         """Return the folders of the repository in which a dotted name would be found."""
-        if not self._index:
-            for folder, folders, files in os.walk(self.config.top):
-                folders[:] = [each for each in folders if each not in SKIPPED and each[0] != "."]
-                for each in [*folders, *(file[:-3] for file in files if file.endswith(".py"))]:
-                    self._index.setdefault(each, []).append(folder)
-        folders_found = self._index.get(name.partition(".")[0], [])
-        return [each for each in folders_found if _find(name, (each,))[0]]
+        folders = self._folders.get(name.partition(".")[0], [])
+        return [self.config.name(each) for each in folders if self.find(name, (each,))[0]]
+
+    @cached_property
+    def _folders(self) -> dict[str, list[str]]:
+        """The folders that contain a module or a folder, by its name."""
+        index: dict[str, list[str]] = {}
+        for folder, folders, files in os.walk(self.config.top):
+            folders[:] = [each for each in folders if each not in SKIPPED and each[0] != "."]
+            for each in [*folders, *(file[:-3] for file in files if file.endswith(".py"))]:
+                index.setdefault(each, []).append(folder)
+        return index
 
 
 class _Follower:
-    """Follows one command."""
+    """Follows one command of a stage, and adds what it finds to the stage's closure."""
 
     def __init__(self, project: Project, settings: Settings, run: Run, closure: Closure) -> None:
         self.project, self.config, self.settings = project, project.config, settings
         self.run, self.closure = run, closure
+        # folders that are searched before and after the standard library
         self.front = [*run.front]
         self.back = [*(str(self.config.root / path) for path in settings.paths), *project.packaged]
         self.queue: list[File] = []
-        self.done: set[File] = set()
-        self.waiting: list[tuple[Import, str, str]] = []  # with the file and the package
-        self.chosen: set[tuple[str, int]] = set()  # each `try` of which one import was found
+        self.external: set[str] = set()
+        self.problems: list[str] = []
 
     def follow(self) -> None:
-        """Add what the command runs, then all that it imports."""
+        """Add all that the command imports; again, if a module has changed the search path."""
+        folders: list[str] | None = None
+        while folders != [*self.front, *self.back]:
+            folders = [*self.front, *self.back]
+            self.external, self.problems = set(), []
+            done: set[File] = set()
+            self.start()
+            while self.queue:
+                file = self.queue.pop()
+                if file not in done:
+                    done.add(file)
+                    self.enter(*file)
+        self.closure.external |= self.external
+        self.closure.problems += self.problems
+
+    def start(self) -> None:
+        """Add what the command names."""
         kind, what = self.run.kind, self.run.what
         path = str(self.run.cwd / what)
-        if kind == "declared":
+        if kind == "unread":
+            self.computed(what)
+        elif kind == "declared":
             self.declare(what)
-        elif kind == "code":
-            source = read_source(Path("<python -c>"), what.encode())
-            if source.error:
-                self.problem(f"python -c: not valid Python: {source.error}")
-            self.read(source, "", "")
         elif kind == "module":
-            own = self.resolve(Import(f"{what}.__main__"), "", "")
-            own = own or self.resolve(Import(what), "", "")
+            own = self.resolve(Import(f"{what}.__main__")) or self.resolve(Import(what))
             if own:
                 self.closure.runs.append(self.config.name(self.project.real(own[-1][0])))
             else:
-                self.missing(Import(what), "", f"runs python -m {what}")
+                self.missing(Import(what), f"runs python -m {what}")
         elif os.path.isfile(path):
             self.closure.runs.append(self.config.name(self.project.real(path)))
             self.queue.append((path, ""))
-        else:
-            self.problem(f"runs {what}, which does not exist")
-        while self.queue:
-            while self.queue:
-                self.enter(*self.queue.pop())
-            waiting, self.waiting = self.waiting, []
-            for each in waiting:  # the search path may have changed
-                self.require(*each)
-        for wanted, file, _ in self.waiting:
-            if (file, wanted.choice) not in self.chosen:
-                self.missing(wanted, file)
+        elif not self.settings.excludes(self.config.name(path)):
+            self.problems.append(f"runs {what}, which does not exist")
 
     def declare(self, name: str) -> None:
         """Add a declared module; ``package.*`` stands for all modules in it."""
         base = name.removesuffix(".*")
-        folders = (*self.back, str(self.config.root))
-        found, places = self.project.find(base, folders)
-        if name.endswith(".*"):
-            for each in pkgutil.iter_modules(places or ()):
-                found = [*found, *self.project.find(f"{base}.{each.name}", folders)[0]]
-        if not found:
-            self.problem(f"pyproject.toml declares module {name}, which is not found")
-        self.add(found)
-
-    def add(self, files: list[File]) -> None:
-        self.queue += [each for each in files if each not in self.done]
+        _, places = self.project.find(base, self.folders(base.partition(".")[0]))
+        inside = pkgutil.iter_modules(places or ()) if base != name else ()
+        if not self.resolve(Import(base, tuple(each.name for each in inside))):
+            self.problems.append(f"pyproject.toml declares module {name}, which is not found")
 
     def enter(self, path: str, module: str) -> None:
         """Read a file that the stage runs."""
-        if (path, module) in self.done:
-            return
-        self.done.add((path, module))
         real = self.project.real(path)
-        if real.startswith(ITSELF + os.sep) or self.settings.excludes(self.config.name(real)):
+        if real.startswith(ITSELF) or self.settings.excludes(self.config.name(real)):
             return
-        self.closure.modules.setdefault(real, set()).add(path)
-        if path.endswith(COMPILED):
-            return
-        # a relative path in the file is meant as the file is named, not where a link leads
-        source = self.project.source(path)
-        if source.error:
-            self.problem(f"{self.config.name(path)}: not valid Python: {source.error}")
-        package = module if os.path.basename(path) == "__init__.py" else module.rpartition(".")[0]
-        self.read(source, path, package)
+        self.closure.modules.setdefault(real, path)
+        if not path.endswith(COMPILED):
+            # a relative path in the file is meant as the file is named, not where a link leads
+            is_package = os.path.basename(path) == "__init__.py"
+            package = module if is_package else module.rpartition(".")[0]
+            self.read(self.project.source(path), self.config.name(path), package)
 
-    def read(self, source: Source, path: str, package: str) -> None:
+    def read(self, source: Source, name: str, package: str) -> None:
         """Follow what a file imports, after it has changed the search path."""
+        if source.error:
+            self.problems.append(f"{name}: not valid Python: {source.error}")
         for expression, front in source.paths:
             folder = source.located(expression, self.run.cwd)
             if folder is None or is_installed(folder):
@@ -187,54 +165,42 @@ class _Follower:
                 self.front.insert(0, folder)
             elif folder not in (*self.front, *self.back):
                 self.back.append(folder)
-        for expression, line in source.files:
-            file = source.located(expression, self.run.cwd)
-            if file and os.path.isfile(file):
-                self.queue.append((file, ""))
-            else:
-                self.computed(path, line)
         for line in source.computed:
-            self.computed(path, line)
-        for each in source.imports:
-            self.require(each, path, package)
+            self.computed(f"{name}: line {line}: imports a name that is computed")
+        found = {each: self.resolve(each, name, package) for each in source.imports}
+        # `try` needs just one of its imports
+        chosen = {each.choice for each, files in found.items() if each.choice and files}
+        for each, files in found.items():
+            if files is None:
+                how = f"{name}: line {each.line}: imports {each.module}"
+                self.missing(each, how, each.choice in chosen)
 
-    def require(self, wanted: Import, path: str, package: str) -> None:
-        """Add the files of an import, or let it wait."""
-        if self.resolve(wanted, path, package) is None:
-            self.waiting.append((wanted, path, package))
-
-    def resolve(self, wanted: Import, path: str, package: str) -> list[File] | None:
+    def resolve(self, wanted: Import, name: str = "", package: str = "") -> list[File] | None:
         """Add the files that an import runs, and return them; None if it is not found."""
         try:
             base = resolve_name(wanted.module, package)
         except ImportError:  # outside any package, where Python refuses it
-            return [] if wanted.choice or not package else None
+            return None
         top = base.partition(".")[0]
         folders = self.folders(top)
         if top in sys.stdlib_module_names and not self.project.find(top, folders)[0]:
             return []
         found, places = self.project.find(base, folders)
-        if places is None:
-            self.add(found)
-            return None
-        for name in wanted.names:
-            names = self.exported(found, path, wanted.line) if name == "*" else [name]
-            for each in names:
-                found = [*found, *self.project.find(f"{base}.{each}", folders)[0]]
-        if not found:
-            return None
-        if wanted.choice:  # `try` needs just one of its imports
-            self.chosen.add((path, wanted.choice))
-        self.add(found)
-        return found
+        names = wanted.names if places is not None else ()
+        if "*" in names:
+            names = self.exported(found, name, wanted.line)
+        for each in names:
+            found = [*found, *self.project.find(f"{base}.{each}", folders)[0]]
+        self.queue += found
+        return None if places is None else found or None
 
-    def exported(self, found: list[File], path: str, line: int) -> tuple[str, ...]:
+    def exported(self, found: list[File], name: str, line: int) -> tuple[str, ...]:
         """Return the names that ``from package import *`` imports by ``__all__``."""
         if not found or os.path.basename(found[-1][0]) != "__init__.py":
             return ()
         exports = self.project.source(found[-1][0]).exports
         if exports is None:
-            self.computed(path, line)
+            self.computed(f"{name}: line {line}: imports names that are computed")
         return exports or ()
 
     def folders(self, top: str) -> tuple[str, ...]:
@@ -243,46 +209,38 @@ class _Follower:
             return ()
         if top in sys.stdlib_module_names:
             return tuple(self.front)
-        return (*self.front, *self.back, *self.project.editable(top))
+        origin = _installed(top)
+        if is_installed(origin) or not origin.startswith(f"{self.config.top}{os.sep}"):
+            return (*self.front, *self.back)
+        # an editable installation
+        package = os.path.dirname(origin) if origin.endswith("__init__.py") else origin
+        return (*self.front, *self.back, os.path.dirname(package))
 
-    def missing(self, wanted: Import, path: str, how: str = "") -> None:
+    def missing(self, wanted: Import, how: str, is_chosen: bool = False) -> None:
         """Report an import that is not found, unless it is of an installed package."""
-        name = wanted.module
-        top = name.partition(".")[0]
-        where = f"{self.config.name(path)}: line {wanted.line}: " if path else ""
-        how = how or f"{where}imports {name}"
-        if not top:
-            self.problem(f"{how}, which is not found")
-            return
-        own, _ = self.project.find(top, self.folders(top))
-        if own:
+        top = wanted.module.partition(".")[0]
+        if not top or self.project.find(top, self.folders(top))[0]:
             if not wanted.choice:
-                self.problem(
-                    f"{how}; {top} is in {self.config.name(own[0][0])}, but the rest is not"
-                )
+                self.problems.append(f"{how}, which is not found")
             return
-        self.closure.external.add(top)
-        if top in sys.stdlib_module_names or _installed(top):
+        self.external.add(top)
+        if is_chosen or top in sys.stdlib_module_names or _installed(top):
             return
-        matches = [self.config.name(each) for each in self.project.matches(name)]
-        matches = [each for each in matches if not self.settings.excludes(each)]
+        matches = [
+            each for each in self.project.matches(wanted.module) if not self.settings.excludes(each)
+        ]
         if matches:
-            self.problem(
+            self.problems.append(
                 f"{how}, which is on no search path, but in {' and '.join(matches[:3])}; declare"
-                f' paths = ["{matches[0]}"] in [tool.dvc-imports] of pyproject.toml'
+                f' paths = ["{matches[0]}"] {DECLARE}'
             )
 
-    def computed(self, path: str, line: int) -> None:
-        """Report a name that only the running program knows, unless modules are declared."""
+    def computed(self, what: str) -> None:
+        """Report an import that only the running program knows, unless modules are declared."""
         if self.settings.modules is None:
-            where = self.config.name(path) if path else "python -c"
-            self.problem(
-                f"{where}: line {line}: imports a name that is computed; declare what it may be,"
-                ' as modules = ["package.module"] or [] in [tool.dvc-imports] of pyproject.toml'
+            self.problems.append(
+                f'{what}; declare what it imports, as modules = ["package.module"] or [] {DECLARE}'
             )
-
-    def problem(self, text: str) -> None:
-        self.closure.problems.append(text)
 
 
 def _find(name: str, folders: tuple[str, ...]) -> tuple[list[File], tuple[str, ...] | None]:

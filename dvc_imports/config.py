@@ -14,8 +14,10 @@ except ImportError:  # on Python 3.10; DVC brings tomlkit
     import tomlkit as tomllib  # type: ignore[no-redef]
 
 LISTS = ("paths", "modules", "files", "exclude")
+PACKAGING = ("pyproject.toml", "setup.cfg", "setup.py")
 # folders that contain installed packages, never the project's own
 INSTALLED = {"site-packages", "dist-packages"}
+ITSELF = os.path.join(os.path.dirname(os.path.realpath(__file__)), "")
 
 Lists = Mapping[str, tuple[str, ...]]
 
@@ -41,24 +43,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Config:
-    """The table ``[tool.dvc-imports]``.
+    """The table ``[tool.dvc-imports]`` of a DVC project."""
 
-    Attributes
-    ----------
-    root : folder of the DVC project, without symbolic links
-    output : folder of the records
-    packages : import names, with the distributions whose versions are recorded for each
-    locks : lock files, with which the installed versions are compared
-    everywhere : lists for all stages
-    stages : lists by stage, template or pattern
-    """
-
-    root: Path
-    output: str = ".dvc-imports"
-    packages: Lists | tuple[str, ...] = ()
+    root: Path  # without symbolic links
+    output: str = ".dvc-imports"  # folder of the records
+    packages: Lists = field(default_factory=dict)  # distributions to record, by import name
     locks: tuple[str, ...] = ()
-    everywhere: Lists = field(default_factory=dict)
-    stages: Mapping[str, Lists] = field(default_factory=dict)
+    everywhere: Lists = field(default_factory=dict)  # for all stages
+    stages: Mapping[str, Lists] = field(default_factory=dict)  # by stage, template or pattern
 
     def for_stage(self, address: str) -> Settings:
         """Return what is declared for all stages and for this one."""
@@ -75,6 +67,13 @@ class Config:
         folders = (self.root, *self.root.parents)
         return next((each for each in folders if (each / ".git").exists()), self.root)
 
+    @cached_property
+    def packaging(self) -> list[Path]:
+        """The packaging files of the top folder and of the folders right below it."""
+        below = sorted(each for each in self.top.iterdir() if each.name[0] != ".")
+        files = [folder / name for folder in (self.top, *below) for name in PACKAGING]
+        return [*filter(os.path.isfile, files)]
+
     def name(self, path: str | Path) -> str:
         """Return a path relative to the root, with ``/`` on every system."""
         try:
@@ -89,13 +88,7 @@ def is_installed(path: str | Path) -> bool:
 
 
 def find_root(*starts: Path) -> Path:
-    """Return the DVC project's folder: the nearest with ``.dvc``, at or above a start.
-
-    Raises
-    ------
-    CodeError
-        if there is none
-    """
+    """Return the DVC project's folder: the nearest with ``.dvc``, at or above a start."""
     for folder in [each for start in starts for each in (start, *start.parents)]:
         if (folder / ".dvc").is_dir():
             return Path(os.path.realpath(folder))
@@ -103,49 +96,41 @@ def find_root(*starts: Path) -> Path:
 
 
 def read_config(root: Path) -> Config:
-    """Read the table of a project.
-
-    Raises
-    ------
-    CodeError
-        if pyproject.toml is not valid, or the table has an unknown key or a wrong type
-    """
-    where = f"{root / 'pyproject.toml'}: tool.dvc-imports"
+    """Read the table of a project; an unknown key or a wrong type is a CodeError."""
     table = dict(read_toml(root / "pyproject.toml").get("tool", {}).get("dvc-imports", {}))
+    where = f"{root / 'pyproject.toml'}: tool.dvc-imports"
     output = table.pop("output", Config.output)
     if not isinstance(output, str):
         raise CodeError(f"{where}.output: must be a folder's name")
-    packages, stages = table.pop("packages", []), table.pop("stages", {})
-    if isinstance(packages, dict):
-        packages = _lists(packages, f"{where}.packages")
-    else:
-        packages = _lists({"packages": packages}, where)["packages"]
-    locks = _lists({"locks": table.pop("locks", [])}, where)["locks"]
-    stages = {name: _lists(each, f"{where}.stages.{name}", LISTS) for name, each in stages.items()}
-    everywhere = _lists(table, where, LISTS)
-    return Config(root, Path(output).as_posix(), packages, locks, everywhere, stages)
+    packages = _lists(table.pop("packages", {}), f"{where}.packages")
+    stages = {
+        name: _lists(lists, f"{where}.stages.{name}", LISTS)
+        for name, lists in _table(table.pop("stages", {}), f"{where}.stages").items()
+    }
+    everywhere = _lists(table, where, (*LISTS, "locks"))
+    locks = everywhere.pop("locks", ())
+    return Config(root, Path(str(output)).as_posix(), packages, locks, everywhere, stages)
 
 
-def _lists(table: Any, where: str, keys: tuple[str, ...] = ()) -> Lists:
+def _table(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise CodeError(f"{where}: must be a table")
+    return value
+
+
+def _lists(value: Any, where: str, keys: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
     """Return a table of lists, after a check that it is one and contains no other key."""
-    if not isinstance(table, dict):
-        raise CodeError(f"{where}: must be a table with keys of {', '.join(keys)}")
-    for key, value in table.items():
+    for key, items in _table(value, where).items():
         if keys and key not in keys:
-            raise CodeError(f"{where}: unknown key {key!r}")
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise CodeError(f"{where}: unknown key {key!r}; must be one of {', '.join(keys)}")
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise CodeError(f"{where}.{key}: must be a list of strings")
-    return {key: tuple(value) for key, value in table.items()}
+    # tomlkit's strings are no plain ones, which pathlib of Python 3.10 refuses
+    return {key: tuple(map(str, items)) for key, items in value.items()}
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file; one that does not exist is empty.
-
-    Raises
-    ------
-    CodeError
-        if it is not valid
-    """
+    """Read a TOML file; one that does not exist is empty."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,37 +16,22 @@ STRING_ENDS = {getattr(tokenize, f"{kind}STRING_END", -1) for kind in "FT"}
 # all that parsing a file can raise: RecursionError and MemoryError for deep nesting
 PARSE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError)
 
+MAGIC = re.compile(r"^([ \t]*)([%!?].*)", re.MULTILINE)
 OPENING, CLOSING = {*"([{"}, {*")]}"}
 
 
 def read_code(path: Path) -> bytes:
-    """Return the Python source of a file; of a notebook, that of its code cells.
-
-    Raises
-    ------
-    OSError, ValueError
-        if the file cannot be read, or is no notebook
-    """
-    content = path.read_bytes()
+    """Return the Python source of a file; of a notebook, that of its code cells."""
     if path.suffix != ".ipynb":
-        return content
-    cells = json.loads(content).get("cells", [])
+        return path.read_bytes()
+    cells = json.loads(path.read_bytes()).get("cells", [])
     sources = ["".join(cell["source"]) for cell in cells if cell.get("cell_type") == "code"]
-    lines = [line for source in sources for line in source.splitlines()]
-    magic = ("%", "!", "?")  # such a line counts, but is no Python
-    kept = ["pass" if line.lstrip().startswith(magic) else line for line in lines]
-    magics = [line.lstrip() for line in lines if line.lstrip().startswith(magic)]
-    return "\n".join([*kept, f"{magics!r}", ""]).encode()
+    # a magic counts, but is no Python
+    return MAGIC.sub(lambda line: f"{line[1]}pass; {line[2]!r}", "\n".join(sources)).encode()
 
 
 def file_fingerprint(path: Path) -> str:
-    """Hash a file: Python code by its tokens, anything else by its bytes.
-
-    Raises
-    ------
-    OSError, or one of PARSE_ERRORS
-        if the file cannot be read or parsed
-    """
+    """Hash a file: Python code by its tokens, anything else by its bytes."""
     if path.suffix in {".py", ".ipynb"}:
         return fingerprint(read_code(path))
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
@@ -54,16 +40,8 @@ def file_fingerprint(path: Path) -> str:
 def fingerprint(source: bytes) -> str:
     """Hash the tokens of a module: comments, docstrings, blank lines and spacing do not count.
 
-    The hash is the same on every Python that can parse the module.
-
-    Parameters
-    ----------
-    source : a module's bytes
-
-    Raises
-    ------
-    one of PARSE_ERRORS
-        if this Python cannot split it into tokens
+    The hash is the same on every Python that can parse the module; one that cannot raises one of
+    PARSE_ERRORS.
     """
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     text = io.TextIOWrapper(io.BytesIO(source), encoding).read()  # with \n as the end of each line

@@ -2,6 +2,7 @@
 
 import os
 import re
+from io import StringIO
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -10,13 +11,9 @@ from dvc_imports.check import Report
 
 
 def fix(root: Path, reports: list[Report]) -> list[str]:
-    """Add the missing modules of all stages to their dependencies.
+    """Add the missing modules to the dependencies, and return the names of the changed files.
 
     Stages of one template get the modules of all of them.
-
-    Returns
-    -------
-    the changed files, relative to the root
     """
     changed = []
     for file in sorted({report.stage.file for report in reports if report.missing}):
@@ -39,9 +36,8 @@ def fix(root: Path, reports: list[Report]) -> list[str]:
                 path = Path(os.path.relpath(root / name, report.stage.wdir)).as_posix()
                 if path not in entry["deps"]:
                     entry["deps"].append(path)
-        partial = file.with_name(f"{file.name}.partial")
-        with partial.open("w", encoding="utf-8", newline="\n") as stream:
-            yaml.dump(data, stream)
-        os.replace(partial, file)
+        stream = StringIO()
+        yaml.dump(data, stream)
+        file.write_text(stream.getvalue(), encoding="utf-8", newline="\n")
         changed.append(file.relative_to(root).as_posix())
     return changed

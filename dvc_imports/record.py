@@ -1,11 +1,9 @@
 """Write one file for each stage: fingerprints of its modules, and versions of its packages."""
 
 import json
-import os
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +13,15 @@ from dvc_imports.source import state
 from dvc_imports.stages import Stage
 from dvc_imports.verify import installed_version, read_record
 
-_installed_packages = cache(packages_distributions)
-
 
 def write_records(project: Project, stages: list[Stage]) -> tuple[list[str], list[str]]:
     """Write the records of all stages, and remove those of stages that no longer exist.
 
-    A stage whose code cannot be followed gets no record, so that DVC stops before it alone.
-
-    Returns
-    -------
-    addresses of the recorded stages, and a message for each that has no record
-
-    Raises
-    ------
-    CodeError
-        if a package or a file is not as it must be for all, or a module changes meanwhile
+    Return the addresses of the recorded stages, and a message for each stage whose code cannot be
+    followed: it gets no record, so that DVC stops before it alone.
     """
     folder = project.config.root / project.config.output
-    written: dict[str, str] = {}
+    written: dict[Path, str] = {}
     problems = []
     for stage in stages:
         reasons = [stage.error] if stage.error else project.closure(stage).problems
@@ -41,16 +29,12 @@ def write_records(project: Project, stages: list[Stage]) -> tuple[list[str], lis
             problems.append(f"{stage.address}: no record: {reasons[0]}")
         elif content := record(project, stage):
             path = folder / stage.record
-            if str(path).casefold() in written:
-                raise CodeError(f"{path}: is the record of two stages on some file systems")
-            written[str(path).casefold()] = stage.address
+            written[path] = stage.address
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f"{path.name}.partial")
             text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-            partial.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(partial, path)
+            path.write_text(text, encoding="utf-8", newline="\n")
     for path in folder.rglob("*.json"):
-        if str(path).casefold() not in written and read_record(path):
+        if path not in written and read_record(path):
             path.unlink()
     for source in project.sources.values():
         # DVC hashes the modules after they were recorded, and would take an edit for recorded
@@ -61,13 +45,7 @@ def write_records(project: Project, stages: list[Stage]) -> tuple[list[str], lis
 
 
 def record(project: Project, stage: Stage) -> dict[str, Any]:
-    """Return the record of a stage; empty if it runs no Python of the project.
-
-    Raises
-    ------
-    CodeError
-        if a file cannot be read, or a package is not installed as locked
-    """
+    """Return the record of a stage; empty if it runs no Python of the project."""
     closure, config = project.closure(stage), project.config
     if not closure.modules:
         return {}
@@ -88,7 +66,7 @@ def record(project: Project, stage: Stage) -> dict[str, Any]:
 
 def _versions(config: Config, imported: set[str]) -> dict[str, str]:
     """Return the installed versions of the configured packages that are imported."""
-    names = {name for each in imported for name in _distributions(config, each)}
+    names = {name for each in imported for name in config.packages.get(each, ())}
     versions = {name: installed_version(name) for name in sorted(names)}
     for lock in config.locks:
         locked = _read_lock(config.root / lock)
@@ -100,17 +78,6 @@ def _versions(config: Config, imported: set[str]) -> dict[str, str]:
                     " installed; install the lock first"
                 )
     return versions
-
-
-def _distributions(config: Config, imported: str) -> Iterable[str]:
-    """Return the distributions whose versions are recorded for an import name."""
-    if not isinstance(config.packages, tuple):
-        return config.packages.get(imported, ())
-    # Python 3.10 does not find what every distribution lets import
-    known = _installed_packages().get(imported, [imported]) if config.packages else ()
-    names = {*map(_normalized, known)}
-    wanted = {*config.packages, *map(_normalized, config.packages)}
-    return () if wanted.isdisjoint({imported, *names}) else names
 
 
 @cache

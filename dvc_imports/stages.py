@@ -1,35 +1,31 @@
 """Read the stages of every dvc.yaml with DVC's own resolver."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from dvc.dvcfile import ProjectFile
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
 
 from dvc_imports.config import CodeError
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage, with all templates and variables resolved.
+    """A stage, with all templates and variables resolved."""
 
-    Attributes
-    ----------
-    address : name as DVC prints it in the project's root: ``train``, ``sub/dvc.yaml:train@a``
-    file : the dvc.yaml
-    wdir : the folder in which the commands run, and to which dependencies are relative
-    deps, outs : absolute paths of those that are local files
-    error : why DVC cannot resolve the stage; empty if it can
-    """
-
-    address: str
-    file: Path
-    wdir: Path
+    address: str  # as DVC prints it in the project's root: train, sub/dvc.yaml:train@a
+    file: Path  # the dvc.yaml
+    wdir: Path  # the folder of the commands
     commands: tuple[str, ...] = ()
-    deps: tuple[str, ...] = ()
+    deps: tuple[str, ...] = ()  # absolute paths, without remote files
     outs: tuple[str, ...] = ()
     always_changed: bool = False
-    error: str = ""
+    error: str = ""  # why DVC cannot resolve the stage
 
     @property
     def entry(self) -> str:
@@ -40,28 +36,15 @@ class Stage:
     def record(self) -> str:
         """The path of the stage's record in the folder of records."""
         folder, _, name = self.address.rpartition("dvc.yaml:")
-        return f"{folder}{file_name(name)}.json"
-
-
-def file_name(name: str) -> str:
-    """Return a stage's name with the characters that no file system accepts written as ``%3A``."""
-    unsafe = '<>:"/\\|?*%'
-    return "".join(f"%{ord(each):02X}" if each in unsafe else each for each in name)
+        # characters that some file system refuses, as %3A
+        name = re.sub(r'[<>:"/\\|?*%]', lambda found: f"%{ord(found[0]):02X}", name)
+        return f"{folder}{name}.json"
 
 
 class Pipelines:
-    """All pipelines of the DVC project around the current folder.
-
-    Raises
-    ------
-    CodeError
-        if there is none
-    """
+    """All pipelines of the DVC project around the current folder."""
 
     def __init__(self) -> None:
-        from dvc.exceptions import DvcException  # noqa: PLC0415 - slow
-        from dvc.repo import Repo  # noqa: PLC0415
-
         try:
             self._repo = Repo(uninitialized=True)
         except DvcException as error:
@@ -81,7 +64,7 @@ class Pipelines:
         inside = any(path.startswith(each.rstrip(os.sep) + os.sep) for each in paths)
         return path in paths or (inside and not self._repo.dvcignore.is_ignored_file(path))
 
-    def _files(self) -> Iterator[str]:
+    def _files(self) -> Iterator[Path]:
         """Yield the paths of the files that DVC reads."""
         repo = self._repo
         for folder, folders, files in repo.dvcignore.walk(repo.fs, str(self.root)):
@@ -90,13 +73,9 @@ class Pipelines:
             )
             path = os.path.join(folder, "dvc.yaml")
             if "dvc.yaml" in files and not repo.scm.is_ignored(path):
-                yield path
+                yield Path(path)
 
-    def _read(self, path: str) -> Iterator[Stage]:
-        from dvc.dvcfile import ProjectFile  # noqa: PLC0415
-        from dvc.exceptions import DvcException  # noqa: PLC0415
-
-        file = Path(path)
+    def _read(self, file: Path) -> Iterator[Stage]:
         name = file.relative_to(self.root).as_posix()
         prefix = "" if name == "dvc.yaml" else f"{name}:"
 
@@ -104,21 +83,18 @@ class Pipelines:
             return Stage(address, file, file.parent, error=" ".join(str(error).split()))
 
         try:
-            resolver = ProjectFile(self._repo, path).resolver
+            definitions = ProjectFile(self._repo, str(file)).resolver.definitions
         except (DvcException, OSError) as error:
             yield unreadable(name, error)
             return
-        for entry, definition in resolver.definitions.items():
+        for entry, definition in definitions.items():
+            is_template = hasattr(definition, "resolve_all")
             try:
-                names = getattr(definition, "get_generated_names", lambda entry=entry: [entry])()
+                resolved = definition.resolve_all() if is_template else definition.resolve()
+                for name, data in (resolved or {}).items():
+                    yield _stage(prefix + name, file, data)
             except DvcException as error:
                 yield unreadable(prefix + entry, error)
-                continue
-            for each in names:
-                try:
-                    yield _stage(prefix + each, file, resolver.resolve_one(each)[each])
-                except DvcException as error:
-                    yield unreadable(prefix + each, error)
 
 
 def _stage(address: str, file: Path, data: dict[str, Any]) -> Stage:

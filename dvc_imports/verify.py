@@ -13,23 +13,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dvc_imports.config import CodeError, Config, find_root, is_installed, read_config
+from dvc_imports.config import ITSELF, CodeError, Config, find_root, is_installed, read_config
 from dvc_imports.fingerprint import PARSE_ERRORS, file_fingerprint
 
 STARTED_IN = Path.cwd()
-ITSELF = os.path.dirname(os.path.realpath(__file__))
 INSTALLED = re.compile("/(?:site|dist)-packages/")
 CUSTOMIZATION = {"sitecustomize", "usercustomize"}  # the user's own, not the project's
 # folders of modules that are not the project's
-FOREIGN = tuple(
-    os.path.join(os.path.realpath(folder), "")
-    for folder in (
-        sysconfig.get_path("stdlib"),
-        sysconfig.get_path("platstdlib"),
-        os.path.join(sys.base_prefix, "DLLs"),  # the extension modules on Windows
-        ITSELF,
-    )
-)
+PYTHON = [
+    sysconfig.get_path("stdlib"),
+    sysconfig.get_path("platstdlib"),
+    os.path.join(sys.base_prefix, "DLLs"),  # the extension modules on Windows
+]
+FOREIGN = (ITSELF, *(os.path.join(os.path.realpath(folder), "") for folder in PYTHON))
 
 
 def verify(stage: str | None = None) -> None:
@@ -64,12 +60,9 @@ def verify(stage: str | None = None) -> None:
 def check_files(
     config: Config, stage: str | None, modules: Iterable[tuple[str, str]], main: str | None
 ) -> None:
-    """Compare files that Python has run with the record of a stage.
+    """Compare files that Python has run, and their modules' names, with the record of a stage.
 
-    Parameters
-    ----------
-    modules : names and files
-    main : the script that was started, by which the record is found if no stage is named
+    If no stage is named, the record is found by ``main``, the script that was started.
     """
     path, record = _find_record(config, stage, main)
     try:
@@ -87,19 +80,21 @@ def _find_record(
     folder = config.root / config.output
     wanted = stage or os.environ.get("DVC_STAGE", "")
     script = config.name(os.path.realpath(main)) if main else "this command"
-    records = [(path, read_record(path)) for path in sorted(folder.rglob("*.json"))]
-    found = [(path, record) for path, record in records if record]
-    exact = [each for each in found if each[1]["stage"] == wanted]
-    if stage:
-        found = exact
-    elif wanted:
+
+    def matches(record: dict[str, Any]) -> bool:
+        address: str = record["stage"]
+        if stage or not wanted:
+            return address == stage if stage else script in record["runs"]
         # DVC gives the path of dvc.yaml relative to the folder in which it was started
-        name = wanted.rpartition(":")[2]
-        found = [each for each in found if each[1]["stage"].rpartition(":")[2] == name]
-    if len(found) > 1:
-        found = [each for each in found if script in each[1]["runs"]]
-    if len(found) > 1:
-        found = [each for each in exact if each in found] or found
+        return address.rpartition(":")[2] == wanted.rpartition(":")[2]
+
+    def rank(record: Any) -> tuple[bool, bool]:
+        return script in record["runs"], record["stage"] == wanted
+
+    records = [(path, read_record(path)) for path in sorted(folder.rglob("*.json"))]
+    found = [(path, record) for path, record in records if record and matches(record)]
+    best = max((rank(record) for _, record in found), default=None)
+    found = [(path, record) for path, record in found if rank(record) == best]
     if len(found) == 1:
         return found[0]
     what = f"stage {wanted}" if wanted else script

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,51 +12,29 @@ from dvc_imports.__main__ import main
 from tests.support import ROOT, TRACING, Clone
 
 CODE = "import {} as other\nprint(other.VALUE)\n"
-
-
-@dataclass
-class Layout:
-    """A small project: the command of its stages, and its modules.
-
-    Attributes
-    ----------
-    stages : the part of dvc.yaml after ``stages:``; or several files of that name
-    files : texts by path
-    modules : what each stage imports
-    leaf : a module that is imported through another
-    """
-
-    stages: str
-    files: dict[str, str]
-    modules: dict[str, str]
-    leaf: str
-
-
 VALUE = "VALUE = 1\n"
-VIA = {"app/__init__.py": "", "app/net.py": "from app.leaf import VALUE\n", "app/leaf.py": VALUE}
 TRAIN = "  train:\n    cmd: {}\n    deps:\n    - data.txt  # the data\n"
 
+
+def app(folder: str) -> dict[str, str]:
+    """Return a package whose module ``leaf`` is imported through another."""
+    files = {"__init__": "", "net": "from app.leaf import VALUE\n", "leaf": VALUE}
+    return {f"{folder}app/{name}.py": text for name, text in files.items()}
+
+
+BESIDE = {"code/train.py": CODE.format("app.net"), **app("code/")}
+# the stages in dvc.yaml, and the files: a module named `leaf` is always imported through another
 LAYOUTS = {
-    "src layout": Layout(
+    "src layout": (
         TRAIN.format("python scripts/train.py"),
         {
             "pyproject.toml": "[project]\nname = 'app'\n",
             "scripts/train.py": CODE.format("app.net"),
-            **{f"src/{name}": text for name, text in VIA.items()},
+            **app("src/"),
         },
-        {"train": "scripts/train.py src/app/__init__.py src/app/leaf.py src/app/net.py"},
-        "src/app/leaf.py",
     ),
-    "packages beside the script": Layout(
-        TRAIN.format("python code/train.py"),
-        {
-            "code/train.py": CODE.format("app.net"),
-            **{f"code/{name}": text for name, text in VIA.items()},
-        },
-        {"train": "code/app/__init__.py code/app/leaf.py code/app/net.py code/train.py"},
-        "code/app/leaf.py",
-    ),
-    "sys.path": Layout(
+    "packages beside the script": (TRAIN.format("python code/train.py"), BESIDE),
+    "sys.path": (
         TRAIN.format("python run/train.py"),
         {
             "run/train.py": (
@@ -68,19 +45,15 @@ LAYOUTS = {
             "lib/net.py": "from leaf import *\n",
             "lib/leaf.py": VALUE,
         },
-        {"train": "lib/leaf.py lib/net.py run/train.py"},
-        "lib/leaf.py",
     ),
-    "wdir": Layout(
+    "wdir": (
         "  train:\n    wdir: work\n    cmd: python -m net\n    outs: [x]\n",
         {
             "work/net.py": "import leaf\nopen('x', 'w').write(str(leaf.VALUE))\n",
             "work/leaf.py": VALUE,
         },
-        {"train": "work/leaf.py work/net.py"},
-        "work/leaf.py",
     ),
-    "foreach and matrix": Layout(
+    "foreach and matrix": (
         "  plot:\n    foreach: [a, b]\n    do:\n      cmd: python -m plots.${item}\n"
         "  grid:\n    matrix:\n      x: [1, 2]\n    cmd: python -m plots.a ${item.x}\n",
         {
@@ -89,15 +62,8 @@ LAYOUTS = {
             "plots/b.py": "from importlib import import_module\nimport_module('plots.leaf')\n",
             "plots/leaf.py": VALUE,
         },
-        {
-            "plot@a": "plots/__init__.py plots/a.py plots/leaf.py",
-            "plot@b": "plots/__init__.py plots/b.py plots/leaf.py",
-            "grid@1": "plots/__init__.py plots/a.py plots/leaf.py",
-            "grid@2": "plots/__init__.py plots/a.py plots/leaf.py",
-        },
-        "plots/leaf.py",
     ),
-    "several dvc.yaml": Layout(
+    "several dvc.yaml": (
         TRAIN.format("python train.py"),
         {
             "train.py": "import leaf\n",
@@ -106,51 +72,44 @@ LAYOUTS = {
             "sub/train.py": "import leaf\n",
             "sub/leaf.py": VALUE,
         },
-        {"train": "leaf.py train.py", "sub/dvc.yaml:train": "sub/leaf.py sub/train.py"},
-        "sub/leaf.py",
     ),
-    "uv run": Layout(
-        TRAIN.format("PYTHONPATH=lib uv run --quiet python -u -m app.net && ./tool"),
-        {
-            **{f"lib/{name}": text for name, text in VIA.items()},
-            "tool": "#!/usr/bin/env python\nimport leaf\n",
-            "leaf.py": VALUE,
-        },
-        {"train": "leaf.py lib/app/__init__.py lib/app/leaf.py lib/app/net.py tool"},
-        "lib/app/leaf.py",
+    "uv run": (
+        TRAIN.format("PYTHONPATH=lib uv run --quiet python -u -m app.net && ./tool.py"),
+        {"tool.py": "#!/usr/bin/env python\nimport leaf\n", "leaf.py": VALUE, **app("lib/")},
     ),
-    "pytest": Layout(
+    "pytest": (
         TRAIN.format("python -m pytest -q checks"),
         {
             "checks/conftest.py": "import helper\n",
             "checks/helper.py": VALUE,
             "checks/test_app.py": "import app.net\ndef test():\n    assert app.net.VALUE\n",
-            **VIA,
+            **app(""),
         },
-        {
-            "train": "app/__init__.py app/leaf.py app/net.py checks/conftest.py checks/helper.py"
-            " checks/test_app.py"
-        },
-        "app/leaf.py",
     ),
-    "namespace package": Layout(
+    "namespace package": (
         TRAIN.format("python -m space.inner.train"),
-        {
-            "space/inner/train.py": "from ..other import leaf\n",
-            "space/other/leaf.py": VALUE,
-        },
-        {"train": "space/inner/train.py space/other/leaf.py"},
-        "space/other/leaf.py",
+        {"space/inner/train.py": "from ..other import leaf\n", "space/other/leaf.py": VALUE},
     ),
-    "console script": Layout(
+    "console script": (
         TRAIN.format("app-train --fast"),
         {
             "pyproject.toml": "[project]\nname = 'app'\nscripts = {app-train = 'app.net:main'}\n",
-            **VIA,
+            **app(""),
         },
-        {"train": "app/__init__.py app/leaf.py app/net.py"},
-        "app/leaf.py",
     ),
+}
+# where it is not that the stage `train` imports all modules
+MODULES = {
+    "foreach and matrix": {
+        "plot@a": "plots/__init__.py plots/a.py plots/leaf.py",
+        "plot@b": "plots/__init__.py plots/b.py plots/leaf.py",
+        "grid@1": "plots/__init__.py plots/a.py plots/leaf.py",
+        "grid@2": "plots/__init__.py plots/a.py plots/leaf.py",
+    },
+    "several dvc.yaml": {
+        "train": "leaf.py train.py",
+        "sub/dvc.yaml:train": "sub/leaf.py sub/train.py",
+    },
 }
 
 
@@ -188,9 +147,11 @@ def reports(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, list[str]
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_check_fix_and_record(name: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    layout = LAYOUTS[name]
-    write(root, {**layout.files, "dvc.yaml": f"stages:  # ours\n{layout.stages}"})
-    expected = {stage: modules.split() for stage, modules in layout.modules.items()}
+    stages, files = LAYOUTS[name]
+    write(root, {**files, "dvc.yaml": f"stages:  # ours\n{stages}"})
+    python = sorted(each for each in files if each.endswith(".py"))
+    modules = MODULES.get(name, {"train": " ".join(python)})
+    expected = {stage: names.split() for stage, names in modules.items()}
 
     found = reports(capsys)
     assert {stage: each["modules"] for stage, each in found.items()} == expected
@@ -201,7 +162,7 @@ def test_check_fix_and_record(name: str, root: Path, capsys: pytest.CaptureFixtu
     assert dvc_imports("check") == 0
     text = (root / "dvc.yaml").read_text(encoding="utf-8")
     assert "# ours" in text
-    assert ("# the data" in text) == ("# the data" in layout.stages)
+    assert ("# the data" in text) == ("# the data" in stages)
 
     def records() -> dict[str, bytes]:
         assert dvc_imports("record") == 0
@@ -210,15 +171,15 @@ def test_check_fix_and_record(name: str, root: Path, capsys: pytest.CaptureFixtu
 
     before = records()
     assert len(before) == len(expected)
-    leaf = root / layout.leaf
+    leaf = next(root / each for each in files if each.endswith("leaf.py"))
     leaf.write_text(f'"""A comment."""\n\n{VALUE}  # and another\n', encoding="utf-8")
     assert records() == before
     leaf.write_text("VALUE = 2\n", encoding="utf-8")
     changed = {each for each, content in records().items() if content != before[each]}
-    assert len(changed) == sum(layout.leaf in modules for modules in expected.values())
+    relative = leaf.relative_to(root).as_posix()
+    assert len(changed) == sum(relative in modules for modules in expected.values())
 
 
-BESIDE = LAYOUTS["packages beside the script"]
 # code at the start of the script, and the message
 PROOFS = {
     "as recorded": ("", ""),
@@ -274,16 +235,17 @@ def test_the_proof(name: str, command: str, root: Path) -> None:
     write(
         root,
         {
-            **BESIDE.files,
-            "code/train.py": f"{change}\n{BESIDE.files['code/train.py']}{end}",
-            "dvc.yaml": f"stages:\n{BESIDE.stages}",
+            **BESIDE,
+            "code/train.py": f"{change}\n{BESIDE['code/train.py']}{end}",
+            "dvc.yaml": "stages:\n" + TRAIN.format("python code/train.py"),
             "pyproject.toml": f"[tool.dvc-imports]\n{lists}",
             **dict.fromkeys((*empty, "site-packages/leaf.py"), ""),
-            **{f"site-packages/{path}": text for path, text in VIA.items()},
+            **app("site-packages/"),
         },
     )
     (root / "link").symlink_to("code/hidden", target_is_directory=True)
     assert dvc_imports("record") == 0
+    assert b"dvc_imports" not in (root / ".dvc-imports/train.json").read_bytes()
     runner = [sys.executable, "-m", "dvc_imports", "run", "--"]
     done = subprocess.run(
         [*([] if end else runner), sys.executable, "code/train.py"],
@@ -354,7 +316,7 @@ def piped(root: Path) -> Clone:
     )
     settings = "[tool.dvc-imports]\noutput = 'keys'\n"
     files = {"pyproject.toml": settings, ".dvcignore": "__pycache__/\n", "dvc.yaml": pipeline}
-    write(root, {**BESIDE.files, **files})
+    write(root, {**BESIDE, **files})
     return Clone(root)
 
 

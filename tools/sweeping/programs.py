@@ -60,9 +60,10 @@ def check_project() -> None:
         sys.exit(f"error: {path}: has merge conflicts: resolve them, then git add {path}")
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
         sys.exit("error: DVC keeps no experiments in a shallow clone: git fetch --unshallow")
-    if not cache_folder().isascii():
+    cache = cache_folder()
+    if not cache.isascii():
         sys.exit(
-            f"error: {cache_folder()}: DVC's queue needs a cache folder with an ASCII path: "
+            f"error: {cache}: DVC's queue needs a cache folder with an ASCII path: "
             "dvc cache dir --local FOLDER"
         )
     sources = read_pipeline()["code"]["deps"]
