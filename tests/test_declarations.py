@@ -1,8 +1,7 @@
-"""The declarations in dvc.yaml against the files and settings that each stage uses, both ways."""
+"""Stages by hand: what each uses against its declarations, both ways, and the bytes it writes."""
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -66,13 +65,26 @@ def set_another_environment(patch: pytest.MonkeyPatch, folder: Path) -> None:
         patch.setenv(name, value)
 
 
-def test_each_stage_declares_what_it_uses_and_writes_the_same_bytes_in_another_environment(
-    clone: Clone, finished: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def is_link(path: Path) -> bool:
+    return path.is_symlink() or path.stat().st_nlink > 1
+
+
+@pytest.fixture
+def linked(clone: Clone) -> Clone:
+    """A clone whose outputs are links into DVC's cache."""
+    for kind, outputs in (("hardlink", []), ("symlink", ["data/weights.npz", "data/processed"])):
+        clone.dvc("config", "cache.type", kind)
+        clone.dvc("checkout", "--relink", *outputs)
+    assert (clone.root / "data/predictions.npz").stat().st_nlink == 2
+    assert (clone.root / "data/weights.npz").is_symlink()
+    assert (clone.root / "data/processed/test_images.npy").is_symlink()
+    return clone
+
+
+def test_each_stage_uses_what_it_declares_and_writes_the_same_bytes_in_another_environment(
+    linked: Clone, finished: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder in ("data/raw", "data/processed", "metrics", "plots"):
-        shutil.rmtree(clone.root / folder)
-    for path in ("data/weights.npz", "data/predictions.npz"):
-        (clone.root / path).unlink()
+    clone = linked
     set_another_environment(monkeypatch, tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(clone.root))
     report = tmp_path / "report.json"
@@ -94,6 +106,8 @@ def test_each_stage_declares_what_it_uses_and_writes_the_same_bytes_in_another_e
         assert set(touched["packages"]) == set(recorded["packages"]), stage
     clone.run(sys.executable, "-m", "dvc_imports", "record")
     assert clone.outputs() == finished.outputs()
+    # each file was replaced, so that none was written into the cache
+    assert not any(is_link(clone.root / name) for name in clone.outputs())
 
     assert len(printed["train"]) == 3
     scores = r"train loss .*%, validation loss .*%"
