@@ -16,7 +16,7 @@ from filelock import FileLock
 from tests.support import TRACING, Clone, prepare, small_dataset
 
 # fixtures of tests that start DVC or make
-SLOW = {"clone", "fresh", "project"}
+SLOW = {"clone", "project"}
 
 # the duration of an example depends on the machine
 hypothesis.settings.register_profile(
@@ -61,7 +61,7 @@ def _handle_ctrl_c() -> None:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the data set and two clones, made once for all processes of pytest-xdist."""
+    """A folder with the data set and a clone, made once for all processes of pytest-xdist."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -76,12 +76,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dataset(shared: Path) -> Path:
     """A folder with the four IDX files of a small data set."""
     return shared / "small"
-
-
-@pytest.fixture(scope="session")
-def fresh(shared: Path) -> Clone:
-    """A clone in which nothing has run; not to be changed."""
-    return Clone(shared / "fresh")
 
 
 @pytest.fixture(scope="session")

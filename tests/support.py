@@ -1,7 +1,6 @@
 """A small data set in MNIST's format, and clones of this project that run on it."""
 
 import hashlib
-import multiprocessing
 import os
 import re
 import shutil
@@ -9,9 +8,8 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from stages.shared.datasets import Dataset
@@ -21,12 +19,15 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from tests.dvc_process import run_dvc
+
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TRAIN_SIZE, TEST_SIZE, VALIDATION_SIZE = 600, 200, 100
 
 LONGEST_WAIT = 600  # seconds
+WINDOWS = sys.platform == "win32"
 
 # The environment in which coverage traces a new process.
 TRACING = {name: os.environ[name] for name in ["COVERAGE_PROCESS_CONFIG"] if name in os.environ}
@@ -38,20 +39,6 @@ SETTINGS = {
     "train.epochs": 3,
     "train.learning_rate": 0.02,
 }
-
-# Where processes can fork, one has imported DVC, and forks for each command of DVC.
-WINDOWS = sys.platform == "win32"
-PROCESSES: Any = multiprocessing.get_context("spawn" if WINDOWS else "forkserver")
-if not WINDOWS:
-    PROCESSES.set_forkserver_preload(
-        [
-            *("dvc.cachemgr", "dvc.cli.parser", "dvc.compare", "dvc.dirs", "dvc.repo.graph"),
-            *("dvc.repo.experiments.run", "dvc.repo.plots", "dvc.repo.reproduce"),
-            *("dvc.repo.stage", "dvc.repo.status", "dvc.rwlock", "dvc.stage.cache"),
-            *("dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "dvc_render"),
-            *("fsspec.implementations.memory", "networkx", "rich.console", "scmrepo.git"),
-        ]
-    )
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
@@ -159,16 +146,7 @@ class Clone:
 
     def try_dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run DVC's main function in a process of its own."""
-        with TemporaryDirectory() as folder:
-            files = [Path(folder, name) for name in ("stdout", "stderr")]
-            process = PROCESSES.Process(
-                target=_be_dvc, args=(arguments, self.root, dict(os.environ), files)
-            )
-            process.start()
-            process.join()
-            texts = [file.read_text(encoding="utf-8") for file in files]
-        assert process.exitcode is not None
-        return subprocess.CompletedProcess(arguments, process.exitcode, *texts)
+        return subprocess.CompletedProcess(arguments, *run_dvc(arguments, self.root))
 
     def dvc(self, *arguments: str) -> str:
         """Run DVC, which must succeed, and return the output of DVC and the stages."""
@@ -211,12 +189,11 @@ class Clone:
 
 
 def prepare(folder: Path) -> None:
-    """Write the data set, a clone in which no stage has run, and one in which all have."""
+    """Write the data set, and a clone in which all stages have run."""
     folder.mkdir()
     write_small_dataset(folder / "small")
-    (folder / "fresh").mkdir()
-    fresh = Clone.create(folder / "fresh", folder / "small")
-    finished = fresh.copy(folder / "finished")
+    (folder / "finished").mkdir()
+    finished = Clone.create(folder / "finished", folder / "small")
     done = _run(sys.executable, "-m", "dvc", "repro", cwd=finished.root, traced=True)
     ran = stages_run(done.stdout)
     (folder / "stages").write_text(" ".join(ran), encoding="utf-8")
@@ -245,18 +222,3 @@ def _run(
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
-
-
-def _be_dvc(
-    arguments: Sequence[str], folder: Path, environment: dict[str, str], files: Sequence[Path]
-) -> None:
-    from dvc.cli import main  # noqa: PLC0415 - in the process that forks it is imported already
-
-    sys.argv = ["dvc", *arguments]
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-    for descriptor, path in enumerate(files, start=1):
-        os.dup2(os.open(path, flags), descriptor)
-    sys.exit(main([*arguments]))

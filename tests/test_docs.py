@@ -103,3 +103,12 @@ def test_each_command_exists(page: str) -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for module in re.findall(r"python -m ((?:stages|tools|tests|benchmarks)\.\w+)", PAGES[page]):
         assert find_spec(module), module
+
+
+def test_the_commands_for_uv_are_those_of_continuous_integration() -> None:
+    [commands] = re.findall(
+        r"^```sh\n(uv venv\n.*?)^```$", PAGES["README.md"], re.MULTILINE | re.DOTALL
+    )
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    for command in commands.splitlines():
+        assert f"- run: {command.partition('#')[0].rstrip()}" in workflow

@@ -2,9 +2,8 @@
 
 import json
 import os
+import signal
 import subprocess
-import sys
-from collections.abc import Callable
 
 from stages.shared import running
 
@@ -12,7 +11,7 @@ import psutil
 import pytest
 
 from tests.soak import repair, running_stage
-from tests.support import Clone, wait_until
+from tests.support import WINDOWS, Clone, wait_until
 
 
 def test_a_second_dvc_names_the_first_and_a_stage_ends_with_its_dvc(
@@ -42,6 +41,23 @@ def test_a_stage_whose_dvc_has_ended_does_not_begin(monkeypatch: pytest.MonkeyPa
     assert end.value.code == running.ORPHANED
 
 
+@pytest.mark.skipif(WINDOWS, reason="Ctrl-C is a signal on POSIX alone")
+def test_the_documented_return_after_ctrl_c(clone: Clone, finished: Clone) -> None:
+    clone.set(**{"train.epochs": 1_000_000})
+    with clone.start_dvc(
+        "repro", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as dvc:
+        clone.wait_for_epochs(2)
+        os.kill(-dvc.pid, signal.SIGINT)  # its process group
+        _, stderr = dvc.communicate()
+    assert dvc.returncode != 0
+    assert "interrupted\n" in stderr
+    clone.run("git", "checkout", "--quiet", "--force", "HEAD")
+    clone.dvc("checkout")
+    assert clone.outputs() == finished.outputs()
+    assert clone.repro() == []
+
+
 def leave_half_a_lock(clone: Clone) -> None:
     (clone.root / "dvc.lock").write_text("schema: '2.0'\nstages:\n  tr")
 
@@ -58,27 +74,22 @@ def leave_a_process_id_that_another_process_has(clone: Clone) -> None:
 
 
 def leave_a_run_without_its_record(clone: Clone) -> None:
-    (clone.root / "dvc.lock").unlink()
+    (clone.root / "dvc.lock").unlink(missing_ok=True)
     records = (clone.root / ".dvc/cache/runs").glob("*/*/*")
     [record] = [path for path in records if "stages.evaluate" in path.read_text()]
     record.unlink()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the command needs a POSIX shell")
-@pytest.mark.parametrize(
-    "leave",
-    [
-        leave_half_a_lock,
-        leave_half_a_list_of_commands,
+@pytest.mark.skipif(WINDOWS, reason="the command needs a POSIX shell")
+def test_the_documented_command_repairs(clone: Clone, finished: Clone) -> None:
+    for leave in (
         leave_a_process_id_that_another_process_has,
+        leave_half_a_list_of_commands,
+        leave_half_a_lock,
         leave_a_run_without_its_record,
-    ],
-)
-def test_the_documented_command_repairs(
-    clone: Clone, finished: Clone, leave: Callable[[Clone], None]
-) -> None:
-    leave(clone)
-    assert clone.try_dvc("repro").returncode != 0
-    clone.run("sh", "-c", repair())
-    assert set(clone.repro()) <= {"code", "evaluate"}
+    ):
+        leave(clone)
+        assert clone.try_dvc("repro").returncode != 0, leave
+        clone.run("sh", "-c", repair())
+    assert clone.repro() == ["code", "evaluate"]
     assert clone.outputs() == finished.outputs()

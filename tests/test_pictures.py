@@ -4,6 +4,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +79,21 @@ def test_a_photograph_is_turned_as_it_was_held(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"text", "not a picture, must be one of PNG, JPEG, WebP, BMP, GIF, TIFF"),
-        (encoded()[:60], "image file is truncated"),
-        (encoded(Image.new("1", (20_000, 20_000))), "Image size (400000000 pixels) exceeds limit"),
-        (encoded(form="PDF"), "not a picture, must be one of PNG"),
+        (lambda: b"text", "not a picture, must be one of PNG, JPEG, WebP, BMP, GIF, TIFF"),
+        (lambda: encoded()[:60], "image file is truncated"),
+        (
+            lambda: encoded(Image.new("1", (20_000, 20_000))),
+            "Image size (400000000 pixels) exceeds limit",
+        ),
+        (lambda: encoded(form="PDF"), "not a picture, must be one of PNG"),
     ],
     ids=lambda value: value if isinstance(value, str) else "content",  # that of a PDF has a date
 )
-def test_what_is_no_such_picture_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+def test_what_is_no_such_picture_is_refused(
+    content: Callable[[], bytes], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(StageError, match=f"^{re.escape(message)}.*$"):
-        read(content, tmp_path)
+        read(content(), tmp_path)
 
 
 @pytest.mark.parametrize("form", ["PNG", "GIF", "BMP", "TIFF"])

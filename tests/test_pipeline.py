@@ -1,20 +1,14 @@
 """The real ``dvc repro`` on a small data set, and other commands of DVC on its results."""
 
 import csv
-import functools
-import http.server
 import json
-import re
-import shutil
-import threading
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support import CLASSES, PIPELINE, ROOT, TEST_SIZE, TRAIN_SIZE, VALIDATION_SIZE, Clone
+from tests.support import CLASSES, PIPELINE, TEST_SIZE, TRAIN_SIZE, VALIDATION_SIZE, Clone
 
 ALL = list(PIPELINE)
 SIZES = {
@@ -33,29 +27,8 @@ def read_table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.usefixtures("workspace")
-def test_the_stages_write_the_same_files_without_dvc(capsys: pytest.CaptureFixture[str]) -> None:
-    kept = {Path("params.yaml"), *Path("data/raw").iterdir(), *Path("data/code").iterdir()}
-    outputs = {path for path in Path().rglob("*") if path.is_file()} - kept
-    expected = {path: path.read_bytes() for path in outputs}
-    for path in outputs:
-        path.unlink()
-    shutil.copytree(ROOT / "board", "board")
-    for stage in ALL:
-        if stage not in ("code", "download"):
-            import_module(f"stages.{stage}").main()
-    assert {path: path.read_bytes() for path in outputs} == expected
-    *epochs, tested, page = capsys.readouterr().out.splitlines()
-    assert all(re.match(r"epoch \d/3: train loss .*%, validation loss .*%$", e) for e in epochs)
-    assert len(epochs) == 3
-    assert re.match(r"test accuracy .*%, \d+ errors, loss .*\d$", tested)
-    assert page.startswith(f"{Path('plots/board.html')}: ")
-
-
-def test_every_stage_runs_once_and_leaves_nothing_for_git(shared: Path, clone: Clone) -> None:
+def test_every_stage_runs_once(shared: Path) -> None:
     assert (shared / "stages").read_text("utf-8").split() == ALL
-    assert clone.repro() == []
-    assert clone.run("git", "status", "--porcelain").stdout == ""
 
 
 def test_arrays_are_as_agreed(finished: Clone) -> None:
@@ -133,17 +106,6 @@ def test_tables_are_as_agreed(finished: Clone) -> None:
         assert float(row["recall"]) == pytest.approx(right / (labels == label).sum(), abs=1e-6)
 
 
-def test_another_source_of_the_same_data_only_downloads(clone: Clone, dataset: Path) -> None:
-    before = clone.outputs()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(dataset))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        clone.set(**{"download.source": f"http://127.0.0.1:{server.server_port}"})
-        assert clone.repro() == ["download"]
-        server.shutdown()
-    assert {**clone.outputs(), "dvc.lock": before["dvc.lock"]} == before
-
-
 def test_an_earlier_setting_is_restored_without_training(clone: Clone) -> None:
     before = clone.outputs()
     clone.set(**{"train.learning_rate": 0.05})
@@ -162,8 +124,7 @@ def test_an_earlier_setting_is_restored_without_training(clone: Clone) -> None:
 
 def test_the_pipeline_runs_without_validation_images(clone: Clone) -> None:
     clone.set(**{"preprocess.validation_size": 0})
-    stages = ["preprocess", "train", "evaluate", "plot_training"]
-    assert clone.repro(*stages[2:]) == stages
+    assert clone.repro() == ALL[ALL.index("preprocess") :]
     assert list(read_json(clone.root / "metrics/train.json")) == ["train"]
     assert len(np.load(clone.root / "data/processed/validation_labels.npy")) == 0
     assert all(

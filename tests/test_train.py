@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 import yaml
 
 from network.metrics import score as score_of
-from tests.support import ROOT, WINDOWS
+from tests.support import ROOT, WINDOWS, Clone
 
 if not WINDOWS:
     import pty
@@ -130,3 +131,27 @@ def test_a_bar_is_shown_in_a_terminal(workspace: Path) -> None:
     assert re.search(rf"epoch 3/3 \|█+\| \d\d:\d\d, train {scores}, validation {scores}\r\n", shown)
     for end in (ours, theirs):
         os.close(end)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 kernels")
+def test_the_setting_and_the_environment_choose_the_kernels(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(kernels: str) -> tuple[str, bytes]:
+        """Train, and return what it says of the kernels, and the weights."""
+        clone.set(**{"train.kernels": kernels})
+        said = clone.run("python", "-m", "stages.train", check=False).stderr
+        return said, clone.outputs()["data/weights.npz"]
+
+    before = clone.outputs()["data/weights.npz"]
+    monkeypatch.delenv("OPENBLAS_CORETYPE")  # which this process has set
+    monkeypatch.setenv("OPENBLAS_VERBOSE", "2")  # names the kernels
+    assert train("portable") == ("Core: Haswell\n", before)
+    assert train("native")[0] == clone.run("python", "-c", "import numpy").stderr
+    assert train("fastest")[0] == (
+        "error: params.yaml: train.kernels: must be 'portable' or 'native', got 'fastest'\n"
+    )
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    said, weights = train("portable")
+    assert said == "Core: Nehalem\n"
+    assert weights != before
