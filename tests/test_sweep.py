@@ -124,7 +124,7 @@ def test_a_sweep_is_resumed_anywhere(buried: Clone, run_sweep: Sweep) -> None:
     assert code == 1
     [error] = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert error.startswith(f"error: learning_rate={DIVERGING} train.seed=0: params.yaml: ")
-    scores = {}
+    scores: dict[str, dict[str, float]] = {}
     for name in ("train", "test"):
         scores |= json.loads(buried.run("git", "show", f"{commit}:./metrics/{name}.json").stdout)
     header, _, cells, *_ = [re.split(r" *\| *", line)[1:-1] for line in table.splitlines()]
