@@ -70,14 +70,15 @@ class Grid:
     def results(self) -> dict[Run, dict[str, float]]:
         """Return the metrics of the runs of sweeps that have ended with the present code."""
         code = {}
-        for path in (Path(f"data/code/{stage}.json") for stage in STAGES):
-            md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False)
-            code[str(path)] = _cell(md5.hexdigest())
+        for path in (f"data/code/{stage}.json" for stage in STAGES):
+            md5 = hashlib.md5(Path(path).read_bytes(), usedforsecurity=False)
+            code[path] = _cell(md5.hexdigest())
         results = {}
         for row in dvc.api.exp_show():
             run = self._runs.get(tuple(row.get(key) for key in self._keys))
             ended = str(row["Experiment"]).startswith(NAME) and row["State"] in (None, "Success")
-            if run and ended and code.items() <= row.items():
+            used = {name.replace("\\", "/"): value for name, value in row.items()}
+            if run and ended and code.items() <= used.items():
                 results[run] = {name: row[name] for name in METRICS}
         return results
 
