@@ -90,25 +90,24 @@ def buried(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clone]:
     kill_all(inner)
 
 
-def kill_all(clone: Clone, but: int = 0) -> None:
-    """Kill the processes in the clone's folder but one, as a machine that goes down does."""
+def kill_all(clone: Clone) -> None:
+    """Kill the processes in the clone's folder, as a machine that goes down does."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            inside = Path(process.cwd()).is_relative_to(clone.root.resolve())
-            if inside and process.pid != but:
+            if Path(process.cwd()).is_relative_to(clone.root.resolve()):
                 process.kill()
 
 
 def interrupt_and_kill(clone: Clone) -> None:
-    """Kill the queue's workers after the first run, and interrupt the sweep that waits."""
+    """Interrupt a sweep while runs go on, and kill those and the queue's workers."""
     command = (sys.executable, "-m", "tools.sweep", *OPTIONS, *GRID)
     interrupted = subprocess.Popen(command, cwd=clone.root, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: experiments(clone) or interrupted.poll() is not None)
-    kill_all(clone, but=interrupted.pid)
     interrupted.send_signal(signal.SIGINT)
     _, said = interrupted.communicate()
     assert interrupted.returncode == 130
     assert "The same command waits for them" in said
+    kill_all(clone)
 
 
 def test_a_sweep_is_resumed_anywhere(buried: Clone, run_sweep: Sweep) -> None:
