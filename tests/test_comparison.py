@@ -15,7 +15,7 @@ from PIL import Image
 from scipy import stats
 
 from tools.sweeping import table
-from tools.sweeping.comparison import CONFIDENCE, compare, seeds_for
+from tools.sweeping.comparison import CONFIDENCE, compare
 
 values = st.floats(0, 1)
 results = st.dictionaries(
@@ -43,7 +43,8 @@ def test_the_best_comes_first_and_nothing_is_above_it(
     best = drawn[rows[0].setting]
     for row in rows[1:]:
         common = drawn[row.setting].keys() & best.keys()
-        assert sorted(row.differences) == sorted(drawn[row.setting][s] - best[s] for s in common)
+        differences = [drawn[row.setting][seed] - best[seed] for seed in common]
+        assert row.difference == (pytest.approx(mean(differences)) if common else None)
         assert (row.margin is None) == (len(common) < 2)
 
 
@@ -51,7 +52,8 @@ def test_two_settings_are_compared_by_the_paired_t_test() -> None:
     drawn = np.random.default_rng(0).random((7, 2))
     best, other = compare(settings(drawn))
     interval = stats.ttest_rel(other.values, best.values).confidence_interval(CONFIDENCE)
-    difference, margin = mean(other.differences), other.margin
+    difference, margin = other.difference, other.margin
+    assert difference is not None
     assert margin is not None
     assert (difference - margin, difference + margin) == pytest.approx(interval)
 
@@ -82,23 +84,18 @@ def test_a_worse_setting_is_found() -> None:
     assert [row.is_worse for row in (best, second, third)] == [False, False, True]
 
 
-@pytest.mark.parametrize("seeds", [2, 5])
-def test_the_number_of_seeds_for_an_interval_is_the_first_that_is_enough(seeds: int) -> None:
-    drawn = np.random.default_rng(0).normal(size=(seeds, 3), scale=0.01)
-    rows = compare(settings(drawn))
-    widest = max(row.margin for row in rows if row.margin is not None)
-    # the widest interval is the one that these seeds have
-    assert seeds_for(rows, widest * 1.001) == seeds
-    more = seeds_for(rows, widest / 4)
-    assert more is not None
-    assert more > seeds
-    assert seeds_for(rows, 1e-9) is None
-    assert seeds_for(compare(settings(drawn[:1])), 0.1) is None
-
-
-def test_the_table_has_the_numbers_and_a_note(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = compare({"a": {0: 0.5, 1: 0.7}, "b": {0: 0.9, 1: 0.9}, "c": {0: 0.1}})
-    table.write_table("accuracy", rows, {"loss": [row.values for row in rows]}, markdown=True)
+def test_the_table_has_the_numbers_and_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    accuracies = {"a": [0.5, 0.7], "b": [0.9, 0.9], "c": [0.1]}
+    table.show(
+        {
+            setting: {seed: {"accuracy": x, "loss": 1 - x} for seed, x in enumerate(values)}
+            for setting, values in accuracies.items()
+        },
+        ["accuracy", "loss"],
+    )
     header, _, *lines = capsys.readouterr().out.splitlines()
     assert [cell.strip() for cell in header.split("|")[1:-1]] == [
         *("setting", "runs", "accuracy", "difference to the best, 95% confidence", "loss")
@@ -106,11 +103,14 @@ def test_the_table_has_the_numbers_and_a_note(capsys: pytest.CaptureFixture[str]
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[:3]]
     noise = f"{-0.3:+.4f} ± 3.8188, within the seed's noise"
     assert cells == [
-        ["b", "2", "0.9000 ± 0.0000", "", "0.9000 ± 0.0000"],
-        ["a", "2", "0.6000 ± 0.1414", noise, "0.6000 ± 0.1414"],
-        ["c", "1", "0.1000", "-0.8000", "0.1000"],
+        ["b", "2", "0.9000 ± 0.0000", "", "0.1000 ± 0.0000"],
+        ["a", "2", "0.6000 ± 0.1414", noise, "0.4000 ± 0.1414"],
+        ["c", "1", "0.1000", "-0.8000", "0.9000"],
     ]
-    assert lines[-1] == "For intervals of ± 0.002, these settings need more than 10,000 seeds."
+    assert "Bonferroni" in lines[-2]
+
+    table.show({name: {0: {"accuracy": 0.5}} for name in "ab"}, ["accuracy"])
+    assert capsys.readouterr().out.splitlines()[-2].endswith("noise of the seed: --seeds 5.")
 
 
 def test_the_picture_shows_all_runs_whatever_the_intervals(

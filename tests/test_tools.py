@@ -78,8 +78,8 @@ def test_a_recipe_is_applied_in_one_command(clone: Clone) -> None:
     ("options", "first"),
     [
         ([], "params.yaml"),
-        (["train.epochs=1", "model.hidden=[8,4]"], "train.epochs=1 model.hidden=[8,4]"),
-        (["train.epochs=1,2", "model.hidden=[8,4]"], "train.epochs=1"),
+        (["train.epochs=1", "model.hidden=[8,4]"], "epochs=1 hidden=[8,4]"),
+        (["train.epochs=1,2", "model.hidden=[8,4]"], "epochs=1"),
         (["train.epochs=1,2", "model.hidden=[8,4],[9,4]"], "epochs=1 hidden=[8,4]"),
     ],
 )

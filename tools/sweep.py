@@ -5,22 +5,21 @@ run unchanged. Every run is an experiment of DVC. A run that has a result is not
 """
 
 import argparse
-import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
 from typing import NoReturn
 
-from stages.shared.errors import errors_as_lines
+from stages.shared.errors import StageError, errors_as_lines
 
 from dvc.exceptions import DvcException
 from tqdm import tqdm
 
-from tools.sweeping import local, slurm
-from tools.sweeping.comparison import compare
 from tools.sweeping.grid import METRICS, SEED, Grid, Run
+from tools.sweeping.local import Queue
 from tools.sweeping.programs import check_project, clean_environment
-from tools.sweeping.table import draw, write_table
+from tools.sweeping.slurm import Slurm
+from tools.sweeping.table import show
 
 DATA = "preprocess"  # the stage whose results most runs share
 
@@ -29,21 +28,22 @@ def main() -> None:
     """Execute the runs that have no results, and compare all."""
     options = parse_options()
     clean_environment()
-    check_project()
     try:
+        check_project()
         grid = Grid(options.set_param, options.seeds)
-        if options.on == "slurm":
-            slurm.check()
-            slurm.fetch()
+        place = Slurm(options.jobs) if options.on == "slurm" else Queue(grid, options.jobs)
         prepare_data()
-        failures = execute(grid, options)
-        done = grid.results()
+        failures = execute(grid, place)
+        results = grid.results()
     except DvcException as error:
-        sys.exit(f"error: {error}")
-    if done:
-        show(grid, done, METRICS if options.test else METRICS[:2], options.markdown)
-    for (setting, seed), reason in failures.items():
-        print(f"error: {grid.label(setting)} {SEED}={seed}: {reason}", file=sys.stderr)
+        raise StageError(error) from None
+    labelled: dict[str, dict[int, dict[str, float]]] = {}
+    for (setting, seed), metrics in results.items():
+        labelled.setdefault(grid.label(setting), {})[seed] = metrics
+    if labelled:
+        show(labelled, METRICS if options.test else METRICS[:2])
+    for run, reason in failures.items():
+        print(f"error: {grid.label(run.setting)} {SEED}={run.seed}: {reason}", file=sys.stderr)
     sys.exit(1 if failures else 0)
 
 
@@ -62,7 +62,6 @@ def parse_options() -> argparse.Namespace:
     add("--jobs", type=int, metavar="N", help="runs at a time (default: all processors)")
     add("--on", choices=("queue", "slurm"), default="queue", help="DVC's queue, or a cluster")
     add("--test", action="store_true", help="show the scores on the test set, too")
-    add("--markdown", action="store_true", help="print the table in Markdown")
     options = parser.parse_args()
     for name in ("seeds", "jobs"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
@@ -77,40 +76,31 @@ def prepare_data() -> None:
         sys.exit(code)  # DVC and the stage have said why
 
 
-def execute(grid: Grid, options: argparse.Namespace) -> dict[Run, str]:
+def execute(grid: Grid, place: Queue | Slurm) -> dict[Run, str]:
     """Execute the runs that have no results, and return the last error of each that fails."""
-    done = grid.results()
-    missing = [each for each in grid.runs if each not in done]
-    if not missing:
+    if grid.missing():
+        wait(place)  # for the runs of an earlier sweep
+    if not (missing := grid.missing()):
         return {}
+    tasks = place.submit(missing)
+    wait(place)
+    return {run: place.last_error(tasks[run]) for run in grid.missing()}
+
+
+def wait(place: Queue | Slurm) -> None:
+    """Wait until no run is left."""
+    left = place.left()
     bar: tqdm[NoReturn]
-    with tqdm(total=len(grid.runs), initial=len(done), unit="run", disable=None) as bar:
+    with tqdm(total=left, unit="run", disable=None, leave=False) as bar:
         try:
-            if options.on == "slurm":
-                return slurm.execute(grid, missing, options.jobs, bar)
-            return local.execute(grid, missing, options.jobs or os.cpu_count() or 1, bar)
+            while left:
+                time.sleep(place.POLL_SECONDS)
+                before, left = left, place.left()
+                bar.update(before - left)
         except KeyboardInterrupt:
-            stop = "scancel" if options.on == "slurm" else "dvc queue stop --kill"
-            print(
-                f"\nThe runs go on. The same command waits for them; {stop} ends them.",
-                file=sys.stderr,
-            )
+            words = f"The runs go on. The same command waits for them; {place.STOP} ends them."
+            print(f"\n{words}", file=sys.stderr)
             raise
-
-
-def show(
-    grid: Grid, done: Mapping[Run, Mapping[str, float]], names: Sequence[str], markdown: bool
-) -> None:
-    """Print the table, and draw it; settings are compared by the first name."""
-    first, *others = names
-    results: dict[str, dict[str, dict[int, float]]] = {name: {} for name in names}
-    for (setting, seed), metrics in done.items():
-        for name in names:
-            results[name].setdefault(grid.label(setting), {})[seed] = metrics[name]
-    rows = compare(results[first])
-    values = {name: [[*results[name][row.setting].values()] for row in rows] for name in others}
-    write_table(first, rows, values, markdown)
-    draw(first, rows)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
 """Comparison of settings that have been run with the same seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import mean, stdev
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 CONFIDENCE = 0.95
-MOST_SEEDS = 10_000
 
 
 class Row(NamedTuple):
@@ -20,22 +17,25 @@ class Row(NamedTuple):
     setting : str
     values : list of float
         one per seed
-    differences : list of float
-        from the best setting's values, for the seeds that both have
+    difference : float or None
+        mean difference from the best setting's values, over the seeds that both have; none for the
+        best
     margin : float or None
-        half the width of the confidence interval around the mean of the differences; none for the
-        best, and for fewer than two seeds
+        half the width of the confidence interval around the difference; none for fewer than two
+        seeds
     """
 
     setting: str
     values: list[float]
-    differences: list[float]
+    difference: float | None
     margin: float | None
 
     @property
     def is_worse(self) -> bool:
         """Whether the whole interval is below zero."""
-        return self.margin is not None and mean(self.differences) + self.margin < 0
+        if self.difference is None or self.margin is None:
+            return False
+        return self.difference + self.margin < 0
 
 
 def compare(results: Mapping[str, Mapping[int, float]]) -> list[Row]:
@@ -67,42 +67,15 @@ def compare(results: Mapping[str, Mapping[int, float]]) -> list[Row]:
     """
     ranked = sorted(results, key=lambda setting: -mean(results[setting].values()))
     best = results[ranked[0]]
-    rows = [Row(ranked[0], list(best.values()), [], None)]
+    rows = [Row(ranked[0], list(best.values()), None, None)]
     for setting in ranked[1:]:
         values = results[setting]
         differences = [values[seed] - best[seed] for seed in values if seed in best]
-        margin = None
-        if len(differences) > 1:
-            spread = stdev(differences)
-            margin = float(_half_width(spread, len(differences), _pairs(len(ranked))))
-        rows.append(Row(setting, list(values.values()), differences, margin))
+        difference = mean(differences) if differences else None
+        margin, n = None, len(differences)
+        if n > 1:
+            pairs = len(ranked) * (len(ranked) - 1) / 2
+            quantile = float(stats.t.isf((1 - CONFIDENCE) / pairs / 2, n - 1))
+            margin = quantile * stdev(differences) / n**0.5
+        rows.append(Row(setting, list(values.values()), difference, margin))
     return rows
-
-
-def seeds_for(rows: Sequence[Row], margin: float) -> int | None:
-    """Return the number of seeds for which every interval would have at most a margin.
-
-    All differences are taken to spread as those that spread most.
-
-    Returns
-    -------
-    int or None
-        none if no setting has two differences, or if the number is above ``MOST_SEEDS``
-    """
-    spreads = [stdev(row.differences) for row in rows if len(row.differences) > 1]
-    if not spreads:
-        return None
-    seeds = np.arange(2, MOST_SEEDS + 1)
-    enough = seeds[_half_width(max(spreads), seeds, _pairs(len(rows))) <= margin]
-    return int(enough[0]) if enough.size else None
-
-
-def _pairs(settings: int) -> int:
-    return settings * (settings - 1) // 2
-
-
-def _half_width(
-    deviation: float, seeds: NDArray[np.int_] | int, comparisons: int
-) -> NDArray[np.float64]:
-    quantile = stats.t.isf((1 - CONFIDENCE) / 2 / comparisons, np.subtract(seeds, 1))
-    return np.asarray(quantile * deviation / np.sqrt(seeds))

@@ -1,33 +1,29 @@
 """The runs of a grid of parameters, and the experiments of DVC that are their results."""
 
 import hashlib
-import re
-import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
+from stages.shared.errors import StageError
 from stages.shared.paths import PARAMETERS
 from stages.shared.settings import Parameters, Section, load
 
 import dvc.api
 import yaml
 from dvc.exceptions import DvcException, InvalidArgumentError
-from dvc.utils.cli_parse import to_path_overrides
 from dvc.utils.flatten import flatten
 from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 from hydra.errors import HydraException
 
-from tools.sweeping.programs import git, read_pipeline
+from tools.sweeping.programs import NAME, STAGES, TARGET, read_pipeline
 
 SEED = "train.seed"
-WIDEST = 60  # characters of the name of a single setting
+WIDEST = 60  # characters of a label
 METRICS = ("validation.accuracy", "validation.loss", "test.accuracy", "test.loss")
-STAGES = ("download", "preprocess", "train", "evaluate")  # the stages of a run
-TARGET = STAGES[-1]
 Setting = tuple[str, ...]  # section.key=value of each key that an option sets
 
 
@@ -37,98 +33,72 @@ class Run(NamedTuple):
     setting: Setting
     seed: int
 
-    @property
-    def overrides(self) -> list[str]:
-        """All parameters that may differ from params.yaml."""
-        return [*self.setting, f"{SEED}={self.seed}"]
-
 
 class Grid:
-    """The product of the values of some keys and of the seeds.
+    """The settings that some options combine to, and their runs with the seeds from 0.
 
-    Parameters
-    ----------
-    options : list of str
-        ``section.key=value,value``, as ``dvc exp run --set-param`` reads them
-    seeds : int
-        runs per setting
-
-    Attributes
-    ----------
-    settings : list of tuple of str
-    runs : list of Run
+    An option is ``section.key=value,value``, as ``dvc exp run --set-param`` reads it.
     """
 
     def __init__(self, options: list[str], seeds: int) -> None:
-        self._options = options
-        settings = _combine(options)
-        _check_use([*(option.partition("=")[0] for option in options), SEED])
-        self._keys = [*_apply(settings[0])]
+        keys = [option.partition("=")[0] for option in options]
+        if SEED in keys:
+            raise StageError(f"--set-param {SEED}: --seeds sets it")
+        _check_use([*keys, SEED])
+        self.options, self.settings = options, _combine(options)
+        self.runs = [Run(setting, seed) for setting in self.settings for seed in range(seeds)]
+        parameters = {setting: _apply(setting) for setting in self.settings}
+        self._keys = [*parameters[self.settings[0]]]
         self._runs: dict[tuple[float | str, ...], Run] = {}  # by the values of the keys
-        for setting in settings:
-            parameters = _apply(setting)
-            for seed in range(seeds):
-                values = (parameters | {SEED: float(seed)}).values()
-                self._runs.setdefault(tuple(values), Run(setting, seed))  # 0.1 and 0.10 are one
-        self.runs = [*self._runs.values()]
-        self.settings = [*dict.fromkeys(run.setting for run in self.runs)]
+        for run in self.runs:
+            values = (parameters[run.setting] | {SEED: float(run.seed)}).values()
+            self._runs[tuple(values)] = run
+        if len(self._runs) < len(self.runs):
+            raise StageError(f"--set-param {' '.join(options)}: has a value twice")
 
     def label(self, setting: Setting) -> str:
-        """Return the part of a setting in which it differs from others.
+        """Return the part of a setting in which it differs from others, without the sections."""
+        common = set.intersection(*map(set, self.settings)) if len(self.settings) > 1 else set()
+        words = [each.partition(".")[2] for each in setting if each not in common]
+        return textwrap.shorten(" ".join(words), WIDEST, placeholder=" …") or str(PARAMETERS)
 
-        Where that is more than one key, they are without their sections.
-        """
-        if len(self.settings) == 1:
-            return textwrap.shorten(" ".join(setting), WIDEST, placeholder=" …") or str(PARAMETERS)
-        common = set.intersection(*map(set, self.settings))
-        texts = [each for each in setting if each not in common]
-        if len(texts) > 1:
-            texts = [re.sub(r"^\w+\.", "", text) for text in texts]
-        return " ".join(texts)
-
-    def calls(self, runs: Iterable[Run]) -> list[list[str]]:
-        """Return the options of the fewest calls of ``dvc exp run --queue`` for some runs."""
-        seeds: dict[Setting, list[str]] = {}
-        for run in runs:
-            seeds.setdefault(run.setting, []).append(str(run.seed))
-        if len(seeds) == len(self.settings) and len({*map(tuple, seeds.values())}) == 1:
-            return [[*self._options, f"{SEED}={','.join(seeds[self.settings[0]])}"]]
-        return [[*setting, f"{SEED}={','.join(few)}"] for setting, few in seeds.items()]
-
-    def experiments(self) -> Iterator[tuple[Run, dict[str, Any]]]:
-        """Yield the experiments on the present commit, in any state, as DVC's rows."""
-        for row in dvc.api.exp_show():
-            run = self._runs.get(tuple(row.get(key) for key in self._keys))
-            if run and row["Experiment"]:  # neither the workspace nor a commit
-                yield run, row
+    def missing(self) -> list[Run]:
+        """Return the runs that have no results."""
+        done = self.results()
+        return [run for run in self.runs if run not in done]
 
     def results(self) -> dict[Run, dict[str, float]]:
-        """Return the metrics of the runs that have ended with the present code."""
-        code = {(path, _md5(path)) for path in (f"data/code/{stage}.json" for stage in STAGES)}
-        return {
-            run: {name: row[name] for name in METRICS}
-            for run, row in self.experiments()
-            if row["State"] in (None, "Success") and _is_complete(row["rev"], code)
-        }
+        """Return the metrics of the runs of sweeps that have ended with the present code."""
+        code = {}
+        for path in (f"data/code/{stage}.json" for stage in STAGES):
+            md5 = hashlib.md5(Path(path).read_bytes(), usedforsecurity=False)
+            code[path] = _cell(md5.hexdigest())
+        results = {}
+        for row in dvc.api.exp_show():
+            run = self._runs.get(tuple(row.get(key) for key in self._keys))
+            ended = str(row["Experiment"]).startswith(NAME) and row["State"] in (None, "Success")
+            used = {name.replace("\\", "/"): value for name, value in row.items()}
+            if run and ended and code.items() <= used.items():
+                results[run] = {name: row[name] for name in METRICS}
+        return results
+
+
+def set_params(options: Iterable[str], seeds: Iterable[int]) -> list[str]:
+    """Return options and seeds as those of ``dvc exp run``."""
+    return [f"--set-param={each}" for each in (*options, f"{SEED}={','.join(map(str, seeds))}")]
 
 
 def _combine(options: list[str]) -> list[Setting]:
     """Return the combinations of the values of all options."""
-    for option in options:
-        key = option.partition("=")[0]
-        if ":" in key:
-            sys.exit(f"error: --set-param {option}: must be in {PARAMETERS}")
-        if key == SEED:
-            sys.exit(f"error: --set-param {option}: --seeds sets it")
     try:
-        sweeps = get_hydra_sweeps(to_path_overrides(options))
+        sweeps = get_hydra_sweeps({str(PARAMETERS): options})
     except (DvcException, HydraException) as error:
-        sys.exit(f"error: --set-param {' '.join(options)}: {str(error).splitlines()[0]}")
-    return [*dict.fromkeys(tuple(sweep.get(str(PARAMETERS), ())) for sweep in sweeps)]
+        raise StageError(f"--set-param {' '.join(options)}: {str(error).splitlines()[0]}") from None
+    return [tuple(sweep[str(PARAMETERS)]) for sweep in sweeps]
 
 
 def _check_use(keys: Iterable[str]) -> None:
-    """Exit if a key changes no run, or the stage that uses it is frozen."""
+    """Raise a StageError if a key changes no run, or the stage that uses it is frozen."""
     pipeline = read_pipeline()
     for key in keys:
         users = [
@@ -137,13 +107,13 @@ def _check_use(keys: Iterable[str]) -> None:
             if any(f"{key}.".startswith(f"{used}.") for used in pipeline[name].get("params", []))
         ]
         if not users:
-            sys.exit(f"error: --set-param {key}: no stage up to {TARGET} depends on it")
+            raise StageError(f"--set-param {key}: no stage up to {TARGET} depends on it")
         if frozen := [name for name in users if pipeline[name].get("frozen")]:
-            sys.exit(f"error: dvc.yaml: {frozen[0]} is frozen: dvc unfreeze {frozen[0]}")
+            raise StageError(f"dvc.yaml: {frozen[0]} is frozen: dvc unfreeze {frozen[0]}")
 
 
 def _apply(setting: Setting) -> dict[str, float | str]:
-    """Return all parameters, as ``dvc.api.exp_show`` does; exit if DVC or a stage refuses one."""
+    """Return all parameters, as ``dvc.api.exp_show`` does, if DVC and the stages accept them."""
     content = PARAMETERS.read_bytes()
     with TemporaryDirectory() as folder, chdir(folder):
         PARAMETERS.write_bytes(content)
@@ -151,12 +121,12 @@ def _apply(setting: Setting) -> dict[str, float | str]:
             apply_overrides(PARAMETERS, [*setting])
         except InvalidArgumentError as error:
             reason = " ".join(str(error.__cause__ or error).splitlines()[:2])
-            sys.exit(f"error: --set-param {' '.join(setting)}: {reason}")
+            raise StageError(f"--set-param {' '.join(setting)}: {reason}") from None
         for field in Parameters.model_fields.values():
             load(cast(type[Section], field.annotation))
         values = flatten(yaml.safe_load(PARAMETERS.read_text(encoding="utf-8")))
     if values["preprocess.validation_size"] == 0:
-        sys.exit(f"error: {PARAMETERS}: preprocess.validation_size: must be above 0 for a sweep")
+        raise StageError(f"{PARAMETERS}: preprocess.validation_size: must be above 0 for a sweep")
     return {key: _cell(value) for key, value in values.items()}
 
 
@@ -165,22 +135,3 @@ def _cell(value: object) -> float | str:
         return float(str(value))
     except ValueError:
         return str(value)
-
-
-def _md5(path: str) -> str:
-    return hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
-
-
-def _is_complete(revision: str, code: set[tuple[str, str]]) -> bool:
-    """Return whether an experiment has run that code, and each stage with what another wrote.
-
-    The second fails where an experiment has run ``train`` alone: its test scores are older ones.
-    """
-    lock = yaml.safe_load(git("show", f"{revision}:./dvc.lock"))["stages"]
-    files = {
-        (file["path"], file["md5"])
-        for stage in STAGES
-        for kind in ("deps", "outs")
-        for file in lock.get(stage, {}).get(kind, [])
-    }
-    return code <= files and len(files) == len(dict(files))

@@ -2,132 +2,105 @@
 
 import contextlib
 import io
+import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+
+from stages.shared.errors import StageError
 
 import psutil
 from dvc.cli import main
-from tqdm import tqdm
 
-from tools.sweeping.grid import TARGET, Grid, Run
-from tools.sweeping.programs import call, last_error, one_line
+from tools.sweeping.grid import Grid, Run, set_params
+from tools.sweeping.programs import NAME, TARGET, call, last_error
 
-POLL_SECONDS = 2.0
 INTERRUPTED = 252  # DVC's exit code
-ATTEMPTS = 5  # to read the queue, and to find a worker until others are started
+SILENT = 5  # times that no worker is found until others are started
 WORKER = "queue-worker"  # the command of DVC that a worker runs
-UNFINISHED = ("Queued", "Running")
 
 
-def execute(
-    grid: Grid, missing: Collection[Run], jobs: int, bar: "tqdm[NoReturn]"
-) -> dict[Run, str]:
-    """Execute runs, and return the last error of each that has no result then."""
-    before = _read_queue()
-    own = {row["Experiment"]: run for run, row in grid.experiments()}
-    if others := [name for name in before if before[name] in UNFINISHED and name not in own]:
-        sys.exit(
-            f"error: DVC's queue has runs of something else: {', '.join(others)}: "
-            "let them end (dvc queue start), or dvc queue kill and dvc queue remove them"
-        )
-    own = {name: run for name, run in own.items() if name in before}
-    running = _end_lost([name for name in own if before[name] == "Running"])
-    # a run that was queued before may have had other code
-    if old := [name for name in own if name not in running and before[name] != "Success"]:
-        call("dvc", "queue", "remove", *old)
-    begun = {own[name] for name in running}
-    for overrides in grid.calls(run for run in missing if run not in begun):
-        _queue(overrides)
-    waited = {*running, *(_read_queue().keys() - before)}
-    rows = grid.experiments()
-    names = {run: row["Experiment"] for run, row in rows if row["Experiment"] in waited}
-    states = _wait(names.values(), jobs, bar)
-    done = grid.results()
-    return {run: _failure(names.get(run), states) for run in missing if run not in done}
+class Queue:
+    """DVC's queue of experiments. Its workers execute all runs in it, whoever has queued them."""
 
+    POLL_SECONDS = 2.0
+    STOP = "dvc queue stop --kill"
 
-def _queue(overrides: list[str]) -> None:
-    """Queue runs.
+    def __init__(self, grid: Grid, jobs: int | None) -> None:
+        self._grid = grid
+        self._jobs = jobs or os.cpu_count() or 1
+        self._states: dict[str, str] = {}
+        self._silent = SILENT
 
-    DVC changes the workspace for a moment while it queues a run. Ctrl-C does not end it in that
-    moment, but this process after it, which waits for its thread.
-    """
-    words = ("dvc", "--wait-for-lock", "exp", "run", "--queue", TARGET)
-    with ThreadPoolExecutor() as pool:
-        options = (f"--set-param={override}" for override in overrides)
-        pool.submit(call, *words, *options, apart=True).result()
+    def submit(self, runs: Sequence[Run]) -> dict[Run, str]:
+        """Queue runs, start workers, and return the name of each run.
 
+        DVC changes the workspace for a moment while it queues a run. Ctrl-C does not reach it.
+        """
+        seeds: dict[Sequence[str], list[int]] = {}
+        for run in runs:
+            seeds.setdefault(run.setting, []).append(run.seed)
+        if runs == self._grid.runs:  # in one call
+            seeds = {tuple(self._grid.options): seeds[runs[0].setting]}
+        names: list[str] = []
+        for options, few in seeds.items():
+            said = call(
+                *("dvc", "--wait-for-lock", "exp", "run", "--queue", TARGET),
+                *(f"--name={NAME}-{os.urandom(3).hex()}", *set_params(options, few)),
+                start_new_session=True,
+            )
+            names += re.findall(r"^Queued experiment '(.+)'", said, re.MULTILINE)
+        self._states = dict.fromkeys(names, "Queued")
+        self._start()
+        return dict(zip(runs, names, strict=True))
 
-def _wait(names: Collection[str], jobs: int, bar: "tqdm[NoReturn]") -> dict[str, str]:
-    """Wait until runs have ended, and return the states of all runs in the queue."""
-    if names:
-        _start(jobs)
-    ended = silent = 0
-    while True:
-        states = _read_queue()
-        left = [name for name in names if states.get(name) in UNFINISHED]
-        bar.update(len(names) - len(left) - ended)
-        ended = len(names) - len(left)
-        if not left:
-            return states
-        silent = 0 if _has_worker() else silent + 1
-        if silent > ATTEMPTS:
-            _end_lost([name for name in left if states[name] == "Running"])
-            _start(jobs)
-            silent = 0
-        time.sleep(POLL_SECONDS)
+    def left(self) -> int:
+        """Return the number of runs that wait or run; start workers if there are none."""
+        self._read()
+        waiting = [name for name, state in self._states.items() if state == "Queued"]
+        running = [name for name, state in self._states.items() if state == "Running"]
+        self._silent = 0 if _has_worker() else self._silent + 1
+        if (waiting or running) and self._silent > SILENT:
+            if running:  # they ended with their workers; the command fails if one has a result
+                command = ["dvc", "queue", "kill", *running]
+                subprocess.run(command, capture_output=True, check=False)
+            self._start()
+        return len(waiting) + len(running)
 
+    def last_error(self, name: str) -> str:
+        """Return the last error of a run that has no result."""
+        if self._states.get(name) != "Failed":
+            return "ended without a result of the present code"
+        try:
+            return last_error(call("dvc", "queue", "logs", name, "--encoding", "utf-8"))
+        except StageError as error:
+            return str(error)
 
-def _start(jobs: int) -> None:
-    """Start workers, without a pipe, because they would keep it open."""
-    command = ["dvc", "queue", "start", "--quiet", f"--jobs={jobs}"]
-    if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
-        sys.exit(1)  # DVC has written the error
-
-
-def _end_lost(running: list[str]) -> list[str]:
-    """Return the runs if a worker is alive; else let DVC's queue know that they have ended."""
-    if not running or _has_worker():
-        return running
-    command = ["dvc", "queue", "kill", *running]  # fails if one of them has ended meanwhile
-    subprocess.run(command, capture_output=True, check=False)
-    return []
-
-
-def _has_worker() -> bool:
-    """Return whether a worker of DVC's queue runs here; on a busy machine, few answer in time."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):  # its folder may be gone
-            if WORKER in process.cmdline() and Path(process.cwd()).samefile(Path.cwd()):
-                return True
-    return False
-
-
-def _read_queue() -> dict[str, str]:
-    """Return the state of each run in DVC's queue by its name."""
-    for _ in range(ATTEMPTS):
+    def _read(self) -> None:
+        """Read the states; they stay where DVC fails, because a worker is writing what it reads."""
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
             code = main(["queue", "status"])  # in this process, as it is called again and again
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if not code:
-            return dict(re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE))
-        time.sleep(POLL_SECONDS)  # DVC fails if it reads a file that a worker is writing
-    sys.exit(1)  # DVC has written the error
+            rows = re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE)
+            self._states = dict(rows)
+
+    def _start(self) -> None:
+        """Start workers, without a pipe, because they would keep it open."""
+        self._silent = 0
+        command = ["dvc", "queue", "start", "--quiet", f"--jobs={self._jobs}"]
+        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
+            sys.exit(1)  # DVC has written the error
 
 
-def _failure(name: str | None, states: dict[str, str]) -> str:
-    if name is None or states.get(name) != "Failed":
-        return "ended without a result of the present code"
-    command = ["dvc", "queue", "logs", name, "--encoding", "utf-8"]
-    logs = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
-    return last_error(logs.stdout) or one_line(logs.stderr)
+def _has_worker() -> bool:
+    """Return whether a worker runs here; on a busy machine, few answer DVC in time."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):  # its folder may be gone
+            if WORKER in process.cmdline() and Path(process.cwd()).samefile(Path.cwd()):
+                return True
+    return False

@@ -8,24 +8,32 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from stages.shared.errors import StageError
+
 import yaml
 from dvc.repo import Repo
 
+STAGES = ("download", "preprocess", "train", "evaluate")  # the stages of a run
+TARGET = STAGES[-1]
+NAME = "sweep"  # with which the names of its experiments begin
 
-def call(*command: str, apart: bool = False) -> str:
-    """Run a program and return its output; if it fails, exit with its errors.
 
-    Ctrl-C does not reach a program that is apart.
+def call(*command: str, **options: Any) -> str:
+    """Run a program and return its output; if it fails, raise a StageError with its errors.
+
+    After Ctrl-C, a program that has a new session goes on.
     """
-    texts: Any = {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
+    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    options |= {"encoding": "utf-8", "errors": "replace"}
     try:
-        done = subprocess.run(command, check=False, start_new_session=apart, **texts)
+        with subprocess.Popen(command, **options) as process:
+            output, errors = process.communicate()
     except FileNotFoundError:
-        sys.exit(f"error: {command[0]}: not found")
-    if done.returncode:
+        raise StageError(f"{command[0]}: not found") from None
+    if process.returncode:
         words = textwrap.shorten(shlex.join(command), 80, placeholder=" …")
-        sys.exit(f"error: {words}: {one_line(done.stderr)}")
-    return str(done.stdout)
+        raise StageError(f"{words}: {one_line(errors)}")
+    return str(output)
 
 
 def one_line(errors: str) -> str:
@@ -54,21 +62,21 @@ def clean_environment() -> None:
 
 
 def check_project() -> None:
-    """Exit if an experiment would fail here, or would lose its results."""
+    """Raise a StageError if an experiment would fail here, or would lose its results."""
     git("rev-parse", "--verify", "HEAD")
     for path in git("diff", "--name-only", "--diff-filter=U").splitlines():
-        sys.exit(f"error: {path}: has merge conflicts: resolve them, then git add {path}")
+        raise StageError(f"{path}: has merge conflicts: resolve them, then git add {path}")
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
-        sys.exit("error: DVC keeps no experiments in a shallow clone: git fetch --unshallow")
+        raise StageError("DVC keeps no experiments in a shallow clone: git fetch --unshallow")
     cache = cache_folder()
     if not cache.isascii():
-        sys.exit(
-            f"error: {cache}: DVC's queue needs a cache folder with an ASCII path: "
+        raise StageError(
+            f"{cache}: DVC's queue needs a cache folder with an ASCII path: "
             "dvc cache dir --local FOLDER"
         )
     sources = read_pipeline()["code"]["deps"]
     for path in git("ls-files", "--others", "--exclude-standard", "--", *sources).splitlines():
-        sys.exit(f"error: {path}: Git does not track it, so no run has it: git add {path}")
+        raise StageError(f"{path}: Git does not track it, so no run has it: git add {path}")
 
 
 def cache_folder() -> str:
