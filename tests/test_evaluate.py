@@ -1,10 +1,10 @@
-"""The stage ``evaluate``: weights that are damaged or do not fit."""
+"""The stage ``evaluate``: weights that are damaged, and arrays that do not fit."""
 
 from collections.abc import Callable
 
 from stages import evaluate
 from stages.shared.errors import StageError
-from stages.shared.paths import TEST_METRICS, WEIGHTS
+from stages.shared.paths import TEST_METRICS, WEIGHTS, images_path
 
 import numpy as np
 import pytest
@@ -44,3 +44,11 @@ def test_weights_that_cannot_be_evaluated_are_named(
         evaluate.main()
     assert str(error.value).startswith(f"{WEIGHTS}: {message}")
     assert TEST_METRICS.read_bytes() == before
+
+
+def test_images_of_another_size_are_named() -> None:
+    path = images_path("test")
+    np.save(path, np.load(path)[:, :600])
+    with pytest.raises(StageError) as error:
+        evaluate.main()
+    assert str(error.value) == f"{path}: must have shape (n, 784), has (200, 600)"

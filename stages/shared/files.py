@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from network.model import Network
 
+PIXELS = SIDE * SIDE
 UNIX = 3  # as the system that has written an archive, on every system
 
 
@@ -108,6 +109,8 @@ def load_images(split: str) -> NDArray[np.float32]:
     """Read the images (n, 784) of a split, memory-mapped."""
     with reading(images_path(split)):
         images: NDArray[np.float32] = np.load(images_path(split), mmap_mode="r").view(np.ndarray)
+        if images.shape[1:] != (PIXELS,):
+            raise ValueError(f"must have shape (n, {PIXELS}), has {images.shape}")
     return images
 
 
@@ -128,7 +131,7 @@ def load_history() -> list[dict[str, float]]:
 
 def load_network() -> Network:
     """Build the network from its weights and biases, whose shapes determine its layers."""
-    expected = SIDE * SIDE, len(load_dataset().classes)
+    expected = PIXELS, len(load_dataset().classes)
     with reading(WEIGHTS), WEIGHTS.open("rb") as file, np.load(file) as arrays:
         network = Network.from_state_dict(arrays)
         if (network.sizes[0], network.sizes[-1]) != expected:
