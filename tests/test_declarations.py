@@ -13,7 +13,7 @@ import pytest
 import yaml
 from matplotlib.font_manager import FontManager, json_dump
 
-from tests.support import PIPELINE, ROOT, Clone
+from tests.support import PIPELINE, ROOT, WINDOWS, Clone
 
 SECTIONS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 STAGES = [stage for stage in PIPELINE if stage != "code"]
@@ -72,12 +72,14 @@ def is_link(path: Path) -> bool:
 @pytest.fixture
 def linked(clone: Clone) -> Clone:
     """A clone whose outputs are links into DVC's cache."""
-    for kind, outputs in (("hardlink", []), ("symlink", ["data/weights.npz", "data/processed"])):
-        clone.dvc("config", "cache.type", kind)
-        clone.dvc("checkout", "--relink", *outputs)
+    clone.dvc("config", "cache.type", "hardlink")
+    clone.dvc("checkout", "--relink")
     assert (clone.root / "data/predictions.npz").stat().st_nlink == 2
-    assert (clone.root / "data/weights.npz").is_symlink()
-    assert (clone.root / "data/processed/test_images.npy").is_symlink()
+    if not WINDOWS:  # where symbolic links need a privilege
+        clone.dvc("config", "cache.type", "symlink")
+        clone.dvc("checkout", "--relink", "data/weights.npz", "data/processed")
+        assert (clone.root / "data/weights.npz").is_symlink()
+        assert (clone.root / "data/processed/test_images.npy").is_symlink()
     return clone
 
 

@@ -104,7 +104,7 @@ def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) ->
         ("uv run python -Wignore -c 'import p'", "", "runs python -c, which is not followed"),
         ("python absent.py", "", "runs absent.py, which does not exist"),
         ("uv run absent.py", "", "runs absent.py, which does not exist"),
-        ("pytest sub/test_absent.py", "", "sub/test_absent.py, which does not exist"),
+        ("pytest sub/test_absent.py", "", "test_absent.py, which does not exist"),
         ("bash -e absent.sh", "", "runs absent.sh, which does not exist"),
         ("python -m deep", "", "runs python -m deep, which is on no search path, but in lib"),
     ],
