@@ -33,7 +33,7 @@ class Network:
     Raises
     ------
     ValueError
-        if the x of a method is not (rows, inputs) of real numbers
+        if the dtype is another, or if the x of a method is not (rows, inputs) of real numbers
     """
 
     def __init__(
@@ -43,6 +43,8 @@ class Network:
         activation: Callable[[], Layer] = ReLU,
         dtype: FloatType = np.float32,
     ) -> None:
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype: must be float32 or float64, got {np.dtype(dtype)}")
         self.sizes = tuple(sizes)
         self._activation = activation
         shapes = list(pairwise(sizes))
@@ -94,7 +96,7 @@ class Network:
 
         It leaves the state that ``backward`` uses unchanged.
         """
-        x, layers = self._converted(x), self.copy()._layers
+        x, layers = self._converted(x), self._evaluated()
         while layers:
             x = layers.pop(0).forward(x)  # frees the layer, and the arrays that it kept
         return x
@@ -102,7 +104,14 @@ class Network:
     def outputs(self, x: NDArray[Any]) -> list[Floats]:
         """Return the output (rows, units) of each layer in evaluation; the last are the logits."""
         x = self._converted(x)
-        return [x := layer.forward(x) for layer in self.copy()._layers]
+        return [x := layer.forward(x) for layer in self._evaluated()]
+
+    def _evaluated(self) -> list[Layer]:
+        """Return new layers, without dropout, that use the same parameters."""
+        layers: list[Layer] = []
+        for dense in self._dense:
+            layers += [Dense(dense.W, dense.b, dense.dW, dense.db), self._activation()]
+        return layers[:-1]
 
     def predict(self, x: NDArray[Any]) -> NDArray[np.intp]:
         """Return the most probable label (rows,) of each row of x (rows, inputs), all finite."""
@@ -135,7 +144,7 @@ class Network:
         expected: dict[str, tuple[int, ...]] = {}
         for number, shape in enumerate(pairwise(sizes), start=1):
             expected |= {f"W{number}": shape, f"b{number}": shape[1:]}
-        if not found or found != expected:
+        if not found or 0 in sizes or found != expected:
             names = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "nothing"
             raise ValueError(
                 f"must contain W1 (in, out), b1 (out,), W2, b2 and so on that fit, contains {names}"

@@ -182,20 +182,24 @@ class Trainer:
         self._schedule = Schedule(
             SHAPES[schedule], learning_rate, epochs * steps, round(warmup * steps)
         )
-        self._epochs, self._keep = epochs, keep
+        self._epochs, self._keep, self._ran = epochs, keep, False
 
     def run(self) -> Generator[Epoch, None, None]:
         """Train, and yield each epoch when it is scored.
 
         ``network.epochs.train`` trains the next epoch on a second thread while this thread scores a
-        copy of the network as it was after the last one. A second call trains further, and begins
-        the schedule anew.
+        copy of the network as it was after the last one.
 
         Raises
         ------
         DivergenceError
             after the first epoch whose loss is not a finite number, or with a dead layer
+        RuntimeError
+            if it was called before
         """
+        if self._ran:
+            raise RuntimeError("run: has trained this network already; make a new Trainer")
+        self._ran = True
         stop = Event()
         networks = ahead(
             train(

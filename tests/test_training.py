@@ -151,6 +151,13 @@ def test_a_failed_training_names_epoch_and_reason(learning_rate: float, reason: 
         list(trainer.run())
 
 
+def test_a_trainer_trains_once() -> None:
+    trainer = Trainer(TRAIN, **SHORT)
+    list(trainer.run())
+    with pytest.raises(RuntimeError, match=r"^run: has trained this network already; make a new"):
+        next(trainer.run())
+
+
 def test_weights_shuffle_and_each_dropout_have_separate_streams() -> None:
     # a rate below 2⁻¹⁷ is rounded to none, yet the layer draws its masks
     drawn, none = 1e-9, trained()
