@@ -119,6 +119,8 @@ class _Follower:
         path = str(self.run.cwd / what)
         if kind == "unread":
             self.computed(what)
+        elif kind == "broken":
+            self.problems.append(what)
         elif kind == "declared":
             self.declare(what)
         elif kind == "module":
@@ -239,7 +241,8 @@ class _Follower:
         """Report an import that only the running program knows, unless modules are declared."""
         if self.settings.modules is None:
             self.problems.append(
-                f'{what}; declare what it imports, as modules = ["package.module"] or [] {DECLARE}'
+                f"{what}; declare the imported modules, as"
+                f' modules = ["package.module"] or [] {DECLARE}'
             )
 
 

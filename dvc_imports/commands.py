@@ -36,7 +36,7 @@ READERS = {
 class Run:
     """Python that is run."""
 
-    kind: str  # "file", "module", "declared" in pyproject.toml, or "unread"
+    kind: str  # "file", "module", "declared" in pyproject.toml, "unread" or "broken"
     what: str  # a path, a dotted name, or why it cannot be read
     cwd: Path
     front: tuple[str, ...] = ()  # folders that are searched for modules first
@@ -96,7 +96,7 @@ class Commands:
         try:
             words = list(lexer)
         except ValueError as error:
-            yield place.run("unread", f"{name} is not a command that can be read: {error}")
+            yield place.run("broken", f"{name} is not a command that can be read: {error}")
             return
         for command in _split(words):
             while command and (command[0] in KEYWORDS or ASSIGNMENT.match(command[0])):
@@ -113,6 +113,10 @@ class Commands:
             runs: Iterator[Run] = iter(())
             if ASSIGNMENT.match(word):
                 place = place.assigned(word)
+            elif word in {"-m", "--module"} and rest and not any(map(PYTHON.match, rest)):
+                runs = self._module(rest, place)
+            elif word.endswith((".py", ".ipynb")) and not word.startswith("-"):
+                runs = map(place.file, [word, *self._scripts_in(rest, place)])
             elif index and words[index - 1] in {"--with", "--python", "-p", "-n"}:
                 continue  # the name of a package, a version or an environment
             elif PYTHON.match(name):
@@ -123,10 +127,6 @@ class Commands:
                 runs = self._shell(rest, place)
             elif name in self._scripts:
                 runs = iter([place.run("module", self._scripts[name])])
-            elif word in {"-m", "--module"} and rest and not any(map(PYTHON.match, rest)):
-                runs = self._module(rest, place)
-            elif word.endswith((".py", ".ipynb")) and not word.startswith("-"):
-                runs = iter([place.file(word)])
             elif word.endswith(".sh") or "/" in word:
                 if os.path.isfile(place.cwd / word):
                     runs = self._executable(word, place)
@@ -162,10 +162,17 @@ class Commands:
             yield from self._command([program, *words[1:]], place)
         elif words:
             yield place.run("module", words[0])
+            # the module may run them, as cProfile, pdb and mpi4py do
+            yield from map(place.file, self._scripts_in(words[1:], place))
+
+    def _scripts_in(self, words: list[str], place: Place) -> list[str]:
+        return [each for each in words if each.endswith(".py") and (place.cwd / each).is_file()]
 
     def _shell(self, words: list[str], place: Place) -> Iterator[Run]:
         """Yield what a shell runs: a script, or the words after ``-c``."""
         inner = replace(place, depth=place.depth + 1)
+        if all(word.startswith("-") for word in words):
+            yield place.run("unread", "runs a shell from its standard input, which is not followed")
         for word in words if place.depth < 5 else []:  # a script may call itself
             if os.path.isfile(place.cwd / word):
                 text = (place.cwd / word).read_text(encoding="utf-8", errors="replace")
@@ -185,13 +192,13 @@ class Commands:
 
     def _tests(self, words: list[str], place: Place) -> Iterator[Run]:
         """Yield all modules in pytest's folders, and the conftest files above them."""
-        named = [
-            place.cwd / word.partition("::")[0]
-            for index, word in enumerate(words)
-            if index == 0 or not words[index - 1].startswith("--")  # a value, as for --cov
-        ]
-        starts = [path for path in named if path.is_dir() or path.suffix == ".py"]
-        for start in starts or [place.cwd]:
+        starts, is_named = [], False
+        for before, word in zip(["", *words], words, strict=False):
+            path = place.cwd / word.partition("::")[0]
+            if not word.startswith("-") and (path.is_dir() or path.suffix == ".py"):
+                starts.append(path)
+                is_named |= not before.startswith("--")  # or it may be a value, as for --cov
+        for start in starts if is_named else [*starts, place.cwd]:
             inside = start.rglob("*.py") if start.is_dir() else [start]
             files = sorted(each for each in inside if not _is_hidden(each.relative_to(start)))
             above = [each for each in start.parents if each.is_relative_to(self._top)]

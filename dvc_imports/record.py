@@ -21,7 +21,7 @@ def write_records(project: Project, stages: list[Stage]) -> tuple[list[str], lis
     followed: it gets no record, so that DVC stops before it alone.
     """
     folder = project.config.root / project.config.output
-    written: dict[Path, str] = {}
+    written: dict[str, str] = {}
     problems = []
     for stage in stages:
         reasons = [stage.error] if stage.error else project.closure(stage).problems
@@ -29,12 +29,14 @@ def write_records(project: Project, stages: list[Stage]) -> tuple[list[str], lis
             problems.append(f"{stage.address}: no record: {reasons[0]}")
         elif content := record(project, stage):
             path = folder / stage.record
-            written[path] = stage.address
+            if str(path).casefold() in written:
+                raise CodeError(f"{path}: is the record of two stages on some file systems")
+            written[str(path).casefold()] = stage.address
             path.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
             path.write_text(text, encoding="utf-8", newline="\n")
     for path in folder.rglob("*.json"):
-        if path not in written and read_record(path):
+        if str(path).casefold() not in written and read_record(path):
             path.unlink()
     for source in project.sources.values():
         # DVC hashes the modules after they were recorded, and would take an edit for recorded

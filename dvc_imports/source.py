@@ -2,7 +2,7 @@
 
 import ast
 import os
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import resolve_name
@@ -99,6 +99,14 @@ def _read(source: Source, code: bytes) -> None:
             children = iter(node.orelse)
         nodes += [(child, choice) for child in children if isinstance(child, STATEMENTS)]
     if any(word in code for word in WORDS):
+        bound = Counter(
+            each.arg if isinstance(each, ast.arg) else each.id
+            for each in ast.walk(tree)
+            if isinstance(each, ast.arg)
+            or (isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load))
+        )
+        # a name that is bound twice, also as a parameter or by a loop, cannot be read
+        source.variables = {k: v for k, v in source.variables.items() if bound[k] == 1}
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 _read_call(source, node, b"hydra" in code)
@@ -113,6 +121,10 @@ def _catches_imports(handler: ast.ExceptHandler) -> bool:
 def _read_assignment(source: Source, node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> None:
     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
         name = getattr(target, "id", "")
+        if ast.unparse(target).startswith("sys.path") and node.value:
+            lists = [each for each in ast.walk(node.value) if isinstance(each, ast.List)]
+            front = isinstance(node, ast.Assign)
+            source.paths += [(item, front) for each in lists for item in each.elts]
         if name == "__all__" and node.value:
             try:
                 more = ast.literal_eval(node.value)
@@ -121,8 +133,7 @@ def _read_assignment(source: Source, node: ast.Assign | ast.AugAssign | ast.AnnA
                 # `__all__ += module.__all__` adds what `from module import *` has imported
                 source.exports = source.exports if isinstance(node, ast.AugAssign) else None
         elif name and node.value and not isinstance(node, ast.AugAssign):
-            # a name that is assigned twice cannot be read
-            source.variables[name] = ast.Name("") if name in source.variables else node.value
+            source.variables[name] = node.value
 
 
 def _read_call(source: Source, node: ast.Call, uses_hydra: bool) -> None:

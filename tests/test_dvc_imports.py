@@ -84,7 +84,6 @@ def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) ->
     [
         ("", "import deep", 'deep, which is on no search path, but in lib; declare paths = ["lib"'),
         ("", "import p.absent", "imports p.absent, which is on no search path"),
-        ("", "import sys\nsys.path += ['lib']\nimport deep", "deep, which is on no search path"),
         ("", "import sys\nsys.path.append(x)\nimport deep", "deep, which is on no search path"),
         ("", "import q.absent", "train.py: line 1: imports q.absent, which is not found"),
         ("", "import q.relative", "q/relative.py: line 1: imports ..absent, which is not found"),
@@ -98,13 +97,15 @@ def test_imports_that_are_followed(source: str, modules: str, tmp_path: Path) ->
         ("", "import latin", "latin.py: not valid Python: "),
         ("", "import nested", "nested.py: not valid Python: "),
         ("LIB=lib python train.py", "import deep", "imports deep, which is on no search path"),
-        ("python 'a.py", "", "is not a command that can be read: No closing quotation; declare"),
+        ("python 'a.py", "", "is not a command that can be read: No closing quotation"),
         ("cat train.py | python", "", "runs Python from its standard input, which is not followed"),
         ("python < train.py", "", "runs Python from its standard input, which is not followed"),
         ("uv run python -Wignore -c 'import p'", "", "runs python -c, which is not followed"),
         ("python absent.py", "", "runs absent.py, which does not exist"),
         ("uv run absent.py", "", "runs absent.py, which does not exist"),
         ("pytest sub/test_absent.py", "", "test_absent.py, which does not exist"),
+        ("bash < run.sh", "", "runs a shell from its standard input, which is not followed"),
+        ("", "m = 'p'\ndef f(m): importlib.import_module(m)", "line 2: imports a name that is"),
         ("bash -e absent.sh", "", "runs absent.sh, which does not exist"),
         ("python -m deep", "", "runs python -m deep, which is on no search path, but in lib"),
     ],
@@ -119,6 +120,13 @@ def test_an_incomplete_closure_is_no_secret(
     _, found = closure(Config(tmp_path), command or "python train.py")
     assert any(problem in each for each in found.problems), found.problems
     assert str(tmp_path) not in found.problems[0]
+
+
+@pytest.mark.parametrize("change", ["+= ['lib']", "[:0] = ['lib']", "= ['lib', *sys.path]"])
+def test_a_changed_search_path_is_followed(change: str, tmp_path: Path) -> None:
+    write(tmp_path, {"train": f"import sys\nsys.path {change}\nimport deep", "lib/deep": ""})
+    names, found = closure(Config(tmp_path))
+    assert (names, found.problems) == ({"train", "lib/deep"}, [])
 
 
 def test_declarations_complete_it(tmp_path: Path) -> None:
@@ -197,7 +205,10 @@ def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> N
         "streamlit run a.py",
         "papermill book.ipynb out/book.ipynb",
         "pytest -q checks/test_a.py::test",
-        "cd checks && pytest --cov ../sub",
+        "cd checks && pytest --cov ../bin",
+        "tool --config a.py b.py",
+        "uv run -n a.py",
+        "python -m cProfile -s time a.py",
     ],
 )
 def test_commands(command: str, tmp_path: Path) -> None:
@@ -228,7 +239,7 @@ def test_commands(command: str, tmp_path: Path) -> None:
         "python link.py": "links/real sub/c",
         "papermill book.ipynb out/book.ipynb": "a b book.ipynb",
         "pytest -q checks/test_a.py::test": tests,
-        "cd checks && pytest --cov ../sub": tests,
+        "cd checks && pytest --cov ../bin": tests,
     }
     names, found = closure(Config(tmp_path), command)
     assert names == {*expected.get(command, "a b").split()}
