@@ -19,6 +19,7 @@ import yaml
 
 from tests.support import ROOT, WINDOWS, Clone, small_dataset, wait_until
 from tools import sweep
+from tools.sweeping.grid import Grid
 
 OPTIONS = ("--jobs=1", "--seeds=1")
 RATE, DIVERGING = "0.05", "1000000.0"
@@ -212,6 +213,13 @@ def test_a_state_in_which_runs_would_fail_is_refused(
     moved = Clone(clone.root.rename(tmp_path / "ü"))
     moved.run("git", "reset", "--quiet", "--hard")
     assert "DVC's queue needs a cache folder with an ASCII path" in refusal(moved)
+
+
+def test_each_setting_has_a_label_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    options = [f"train.{name}=1,2" for name in ("batch_size", "epochs", "learning_rate")]
+    grid = Grid([*options, "model.hidden=[64,32],[128,64]", "train.weight_decay=0.001,0.002"], 1)
+    assert len({grid.label(setting) for setting in grid.settings}) == 32
 
 
 @pytest.mark.parametrize(

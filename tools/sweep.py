@@ -78,12 +78,17 @@ def prepare_data() -> None:
 
 def execute(grid: Grid, place: Queue | Slurm) -> dict[Run, str]:
     """Execute the runs that have no results, and return the last error of each that fails."""
-    if grid.missing():
-        wait(place)  # for the runs of an earlier sweep
-    if not (missing := grid.missing()):
-        return {}
-    tasks = place.submit(missing)
-    wait(place)
+    try:
+        if grid.missing():
+            wait(place)  # for the runs of an earlier sweep
+        if not (missing := grid.missing()):
+            return {}
+        tasks = place.submit(missing)
+        wait(place)
+    except KeyboardInterrupt:
+        words = f"The runs go on. The same command waits for them; {place.STOP} ends them."
+        print(f"\n{words}", file=sys.stderr)
+        raise
     return {run: place.last_error(tasks[run]) for run in grid.missing()}
 
 
@@ -92,15 +97,10 @@ def wait(place: Queue | Slurm) -> None:
     left = place.left()
     bar: tqdm[NoReturn]
     with tqdm(total=left, unit="run", disable=None, leave=False) as bar:
-        try:
-            while left:
-                time.sleep(place.POLL_SECONDS)
-                before, left = left, place.left()
-                bar.update(before - left)
-        except KeyboardInterrupt:
-            words = f"The runs go on. The same command waits for them; {place.STOP} ends them."
-            print(f"\n{words}", file=sys.stderr)
-            raise
+        while left:
+            time.sleep(place.POLL_SECONDS)
+            before, left = left, place.left()
+            bar.update(before - left)
 
 
 if __name__ == "__main__":

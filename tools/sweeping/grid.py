@@ -1,6 +1,7 @@
 """The runs of a grid of parameters, and the experiments of DVC that are their results."""
 
 import hashlib
+import re
 import textwrap
 from collections.abc import Iterable
 from contextlib import chdir
@@ -22,6 +23,8 @@ from hydra.errors import HydraException
 from tools.sweeping.programs import NAME, STAGES, TARGET, read_pipeline
 
 SEED = "train.seed"
+# names that the queue and Slurm give: a user's own run, sweep-x, may be of `train` alone
+OWN = re.compile(rf"{NAME}-([0-9a-f]{{6}}(-\d+)?|\d+-\d+)")
 WIDEST = 60  # characters of a label
 METRICS = ("validation.accuracy", "validation.loss", "test.accuracy", "test.loss")
 Setting = tuple[str, ...]  # section.key=value of each key that an option sets
@@ -59,8 +62,9 @@ class Grid:
     def label(self, setting: Setting) -> str:
         """Return the part of a setting in which it differs from others, without the sections."""
         common = set.intersection(*map(set, self.settings)) if len(self.settings) > 1 else set()
-        words = [each.partition(".")[2] for each in setting if each not in common]
-        return textwrap.shorten(" ".join(words), WIDEST, placeholder=" …") or str(PARAMETERS)
+        words = [re.sub(r"^\w+\.", "", each) for each in setting if each not in common]
+        text = " ".join(words) or str(PARAMETERS)
+        return text if len(self.settings) > 1 else textwrap.shorten(text, WIDEST, placeholder=" …")
 
     def missing(self) -> list[Run]:
         """Return the runs that have no results."""
@@ -76,7 +80,7 @@ class Grid:
         results = {}
         for row in dvc.api.exp_show():
             run = self._runs.get(tuple(row.get(key) for key in self._keys))
-            ended = str(row["Experiment"]).startswith(NAME) and row["State"] in (None, "Success")
+            ended = OWN.fullmatch(str(row["Experiment"])) and row["State"] in (None, "Success")
             used = {name.replace("\\", "/"): value for name, value in row.items()}
             if run and ended and code.items() <= used.items():
                 results[run] = {name: row[name] for name in METRICS}

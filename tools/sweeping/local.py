@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tools.sweeping.grid import Grid, Run, set_params
 from tools.sweeping.programs import NAME, TARGET, call, last_error
 
 INTERRUPTED = 252  # DVC's exit code
+TRIES = 5  # of reading the queue
 SILENT = 5  # times that no worker is found until others are started
 WORKER = "queue-worker"  # the command of DVC that a worker runs
 
@@ -37,7 +39,8 @@ class Queue:
     def submit(self, runs: Sequence[Run]) -> dict[Run, str]:
         """Queue runs, start workers, and return the name of each run.
 
-        DVC changes the workspace for a moment while it queues a run. Ctrl-C does not reach it.
+        DVC changes the workspace for a moment while it queues a run. On POSIX, Ctrl-C does not
+        reach it.
         """
         seeds: dict[Sequence[str], list[int]] = {}
         for run in runs:
@@ -59,6 +62,8 @@ class Queue:
     def left(self) -> int:
         """Return the number of runs that wait or run; start workers if there are none."""
         self._read()
+        if not {"Queued", "Running"} & {*self._states.values()}:
+            self._read()  # DVC misses a run that starts while it reads
         waiting = [name for name, state in self._states.items() if state == "Queued"]
         running = [name for name, state in self._states.items() if state == "Running"]
         self._silent = 0 if _has_worker() else self._silent + 1
@@ -79,15 +84,19 @@ class Queue:
             return str(error)
 
     def _read(self) -> None:
-        """Read the states; they stay where DVC fails, because a worker is writing what it reads."""
-        text = io.StringIO()
-        with contextlib.redirect_stdout(text):
-            code = main(["queue", "status"])  # in this process, as it is called again and again
-        if code == INTERRUPTED:
-            raise KeyboardInterrupt
-        if not code:
-            rows = re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE)
-            self._states = dict(rows)
+        """Read the states; DVC fails where a worker is writing the file that it reads."""
+        for _ in range(TRIES):
+            text = io.StringIO()
+            with contextlib.redirect_stdout(text):
+                code = main(["queue", "status"])  # in this process, as it is called again and again
+            if code == INTERRUPTED:
+                raise KeyboardInterrupt
+            if not code:
+                rows = re.findall(r"^\w{7} +(\S+) .* (\w+) *$", text.getvalue(), re.MULTILINE)
+                self._states = dict(rows)
+                return
+            time.sleep(self.POLL_SECONDS)
+        sys.exit(1)  # DVC has written the error
 
     def _start(self) -> None:
         """Start workers, without a pipe, because they would keep it open."""

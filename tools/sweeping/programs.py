@@ -21,13 +21,18 @@ NAME = "sweep"  # with which the names of its experiments begin
 def call(*command: str, **options: Any) -> str:
     """Run a program and return its output; if it fails, raise a StageError with its errors.
 
-    After Ctrl-C, a program that has a new session goes on.
+    Ctrl-C does not reach a program that has a new session: it is waited for.
     """
     options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     options |= {"encoding": "utf-8", "errors": "replace"}
     try:
         with subprocess.Popen(command, **options) as process:
-            output, errors = process.communicate()
+            try:
+                output, errors = process.communicate()
+            except KeyboardInterrupt:
+                if options.get("start_new_session"):
+                    process.communicate()  # with its pipes closed, it would end
+                raise
     except FileNotFoundError:
         raise StageError(f"{command[0]}: not found") from None
     if process.returncode:

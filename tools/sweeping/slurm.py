@@ -23,15 +23,15 @@ SCRIPT = Path(__file__).with_name("task.slurm")
 
 
 class Slurm:
-    """A cluster, and the tasks of this user for the present commit, whoever has submitted them."""
+    """A cluster, and this user's tasks for the present commit, whichever sweep submitted them."""
 
     POLL_SECONDS = 5.0
-    STOP = "scancel"
 
     def __init__(self, jobs: int | None) -> None:
         self._limit = f"%{jobs}" if jobs else ""
         self._commit = git("rev-parse", "HEAD").strip()
         self._name = f"{NAME}-{self._commit[:12]}"
+        self.STOP = f"scancel --name={self._name}"
         self._squeue = ("squeue", "--me", f"--name={self._name}", "--array", "--noheader")
         call(*self._squeue)
         _check()

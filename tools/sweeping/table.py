@@ -43,8 +43,9 @@ def show(results: Mapping[str, Mapping[int, Mapping[str, float]]], names: Sequen
         lines.append([row.setting, str(len(runs)), spreads[0], _difference(row), *spreads[1:]])
     difference = f"difference to the best, {CONFIDENCE:.0%} confidence"
     ui.table(lines, headers=["setting", "runs", first, difference, *others], markdown=True)
-    only_one = len(rows) > 1 and all(row.margin is None for row in rows)
-    print(ONE_SEED if only_one else NOTE)
+    only_one = all(row.margin is None for row in rows)
+    if len(rows) > 1:
+        print(ONE_SEED if only_one else NOTE)
     draw(first, rows)
 
 
