@@ -82,7 +82,7 @@ class Report:
 
 
 def read() -> tuple[Job, Path, Report]:
-    """Return what the command line gives, the job and the file for the weights, and a report."""
+    """Return the job, the file for the weights, and a report."""
     text, weights = sys.argv[1:]
     fields: dict[str, Any] = json.loads(text)
     return Job(**fields | {"data": Path(fields["data"])}), Path(weights), Report()

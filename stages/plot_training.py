@@ -89,7 +89,7 @@ def draw_weights(weights: NDArray[np.float32]) -> None:
 def draw_augmented(grid: NDArray[np.float32], names: list[str]) -> None:
     """Draw images (1 + epochs, images, pixels), one per column, undeformed in the first row."""
     rows, columns, pixels = grid.shape
-    figure = new_figure(0.8 * columns, 0.8 * rows + 0.5)
+    figure = new_figure(0.8 * columns, 0.8 * rows + 0.7)
     axes = figure.subplots()
     axes.set_facecolor("0.8")  # seen between the images
     gap = 1, 1

@@ -43,10 +43,11 @@ def main() -> None:
             rows = (history_row(epoch) for epoch in shown(trainer.run(), settings.epochs))
             write_table(HISTORY, COLUMNS, rows)
     except DivergenceError as error:
-        rate, decay = settings.learning_rate, settings.weight_decay
+        rate = settings.learning_rate
+        decay = f" or weight_decay ({settings.weight_decay})" if settings.weight_decay else ""
         raise StageError(
             f"{PARAMETERS}: train: epoch {error.epoch}: {error.reason},"
-            f" lower learning_rate ({rate}) or weight_decay ({decay})"
+            f" lower learning_rate ({rate}){decay}"
         ) from None
 
     write_npz(WEIGHTS, trainer.network.state_dict())

@@ -1,4 +1,4 @@
-"""Stages by hand: what each uses against its declarations, both ways, and the bytes it writes."""
+"""Stages by hand: the files and settings of each against its declarations, and its bytes."""
 
 import json
 import re

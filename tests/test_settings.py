@@ -57,7 +57,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("hidden:", "list: 1\n  hidden:", "model.list: is not a known key"),
         ("model:", "modle:", "model: is missing, did you mean modle?"),
         ("model:", "model: 5\nother:", "model: must be a section of keys, got 5"),
-        ("epochs:", "1: 2\n  epochs:", "train[1]: Keys should be strings, got 1"),
+        ("epochs:", "1: 2\n  epochs:", "train[1]: must have names as keys, got 1"),
         ("mnist ", "mnits ", "download.dataset: must be one of mnist, fashion-mnist, got 'mnits'"),
     ],
 )

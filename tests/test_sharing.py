@@ -32,5 +32,6 @@ def test_pushed_results_are_pulled(
     clone.dvc("push")
     clone.run("git", "clone", "--quiet", ".", str(tmp_path / "other"))
     other = Clone(tmp_path / "other")
-    assert other.repro("--pull") == []
+    other.dvc("pull")
+    assert other.repro() == []
     assert other.outputs() == clone.outputs()

@@ -29,6 +29,7 @@ MISSING = f"contains no {NAME}, with or without .gz"
 def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sources, "LONGEST", LONGEST)
+    monkeypatch.setattr(sources, "MOST", 2**20)
     monkeypatch.setenv("no_proxy", "*")
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
@@ -85,7 +86,7 @@ def test_redirects_are_followed(website: Website) -> None:
     [
         (answer(b"<html>"), f"SHA-256 must be {SHA256}, is "),
         (answer(ZIPPED[:-9]), "Compressed file ended before the end-of-stream marker"),
-        (answer(gzip.compress(bytes(10**8))), "must be at most 300000 bytes, is longer"),
+        (answer(gzip.compress(bytes(10**8))), "must be at most 300000 bytes, which "),
         (answer(ZIPPED, f"Content-Length: {LONGEST + 1}"), "Maximum file size exceeded"),
         (answer(ZIPPED, "Content-Length: 99999"), "end of response with "),
         (answer(status="404 Not Found"), "HTTP status 404"),
@@ -216,9 +217,9 @@ def test_npm_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("archive", "reason"),
     [
-        (b"no archive", "not a gzip file"),
+        (b"no archive", "Not a gzipped file"),
         (package(b"", "other"), MISSING),
-        (package(bytes(10**8)), "must be at most 300000 bytes, is longer"),
+        (package(bytes(10**8)), "must be at most 300000 bytes, which "),
     ],
     ids=["text", "other", "bomb"],
 )

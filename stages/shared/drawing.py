@@ -97,7 +97,7 @@ def draw_images(
     options : those of ``Axes.imshow``
     """
     height, width = math.ceil(len(images) / columns) * (SIDE + gap[1]), columns * (SIDE + gap[0])
-    canvas = np.full((height + gap[0], width + gap[0]), np.nan, np.float32)
+    canvas = np.full((height + min(gap[0], GAP), width + gap[0]), np.nan, np.float32)
     corners = corners_of(len(images), columns, gap)
     for (left, top), pixels in zip(corners, images, strict=True):
         canvas[top : top + SIDE, left : left + SIDE] = pixels.reshape(SIDE, SIDE)

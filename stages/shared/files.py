@@ -38,8 +38,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
         partial.replace(path)
     except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a failed write does not name its file
+        if isinstance(error, OSError):  # a failed write names no file, and a rename its source
+            error.filename = error.filename2 or error.filename or str(path)
         partial.unlink(missing_ok=True)
         raise
 

@@ -1,4 +1,4 @@
-"""What a stage has read, to be compared at its end with what DVC will record."""
+"""The files and settings that a stage has read, compared at its end with those of that moment."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ _inputs: list[tuple[Path, object, Callable[[], object]]] = []
 
 
 def watch(path: Path, read: Callable[[], T]) -> T:
-    """Return what a function reads of a file, and register it for ``changed_inputs``."""
+    """Return the result of a function that reads a file, and register it for ``changed_inputs``."""
     value = read()
     _inputs.append((path, value, read))
     return value

@@ -159,6 +159,7 @@ MESSAGES = {  # by pydantic's error type, where its own message is less clear
     "greater_than": "must be above {gt:g}",
     "less_than_equal": "must be at most {le:g}",
     "less_than": "must be below {lt:g}",
+    "invalid_key": "must have names as keys",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "model_type": "must be a section of keys",

