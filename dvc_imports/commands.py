@@ -23,7 +23,7 @@ SCRIPT = re.compile(r"""([\w.-]+)["']?\s*=\s*(?:\{\s*reference\s*=\s*)?["']?([\w
 KEYWORDS = {"do", "then", "else", "elif", "if", "while", "until", "{", "}", "!", "exec", "export"}
 SHELLS = {"sh", "bash", "zsh", "dash", "ksh", "fish"}
 # modules that run another program
-WRAPPERS = {"accelerate", "coverage", "dvc_imports", "papermill", "pytest", "torch"}
+WRAPPERS = {"accelerate", "coverage", "dvc_imports", "jupyter", "papermill", "pytest", "torch"}
 # commands that read or name Python files without running them
 READERS = {
     *("black", "cat", "chmod", "cp", "diff", "dvc", "echo", "flake8", "git", "grep", "head", "ls"),

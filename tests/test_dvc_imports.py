@@ -204,6 +204,7 @@ def test_settings_that_are_refused(text: str, message: str, tmp_path: Path) -> N
         "python link.py",
         "streamlit run a.py",
         "papermill book.ipynb out/book.ipynb",
+        "python -m jupyter nbconvert --execute book.ipynb",
         "pytest -q checks/test_a.py::test",
         "cd checks && pytest --cov ../bin",
         "tool --config a.py b.py",
@@ -238,6 +239,7 @@ def test_commands(command: str, tmp_path: Path) -> None:
         "python folder": "b",
         "python link.py": "links/real sub/c",
         "papermill book.ipynb out/book.ipynb": "a b book.ipynb",
+        "python -m jupyter nbconvert --execute book.ipynb": "a b book.ipynb",
         "pytest -q checks/test_a.py::test": tests,
         "cd checks && pytest --cov ../bin": tests,
     }
