@@ -153,6 +153,7 @@ def test_declarations_complete_it(tmp_path: Path) -> None:
         "./other.py",
     ):
         assert closure(config, command)[1].problems == []
+    assert closure(config, "python 'a.py")[1].problems != []
 
     _, found = closure(configure(tmp_path, 'modules = ["absent"]'))
     assert "pyproject.toml declares module absent, which is not found" in found.problems

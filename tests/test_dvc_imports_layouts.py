@@ -1,4 +1,4 @@
-"""Ten projects of different layouts: what ``dvc-imports`` finds, adds, records and proves."""
+"""Ten projects of different layouts: found, completed, recorded and proven by ``dvc-imports``."""
 
 import json
 import os
@@ -131,7 +131,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def dvc_imports(*arguments: str) -> str | int | None:
-    """Run the command in this process, and return what it exits with."""
+    """Run the command in this process, and return its exit code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["dvc-imports", *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -297,6 +297,12 @@ def test_a_stage_that_cannot_be_read_stops_no_other(
     assert [line.split(": ")[1] for line in lines[:-1]] == ["each", "one", "train", "sub/dvc.yaml"]
     assert "dvc.yaml: train: imports a.py, which no dependency names" in lines
     assert lines[-1] == "4 stages, 1 missing modules, 3 unresolved imports"
+
+
+def test_two_stages_with_one_record_are_refused(root: Path) -> None:
+    stages = "".join(f"  {name}:\n    cmd: python a.py\n" for name in ("train", "Train"))
+    write(root, {"dvc.yaml": f"stages:\n{stages}", "a.py": ""})
+    assert "is the record of two stages on some file systems" in str(dvc_imports("record"))
 
 
 def test_a_folder_without_dvc_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,14 @@ def test_weights_that_cannot_be_evaluated_are_named(
     assert TEST_METRICS.read_bytes() == before
 
 
+def test_a_folder_in_the_place_of_an_output_is_named() -> None:
+    TEST_METRICS.unlink()
+    TEST_METRICS.mkdir()
+    with pytest.raises(OSError, match=TEST_METRICS.name) as error:
+        evaluate.main()
+    assert error.value.filename == str(TEST_METRICS)
+
+
 def test_images_of_another_size_are_named() -> None:
     path = images_path("test")
     np.save(path, np.load(path)[:, :600])

@@ -19,7 +19,7 @@ import yaml
 
 from tests.support import ROOT, WINDOWS, Clone, small_dataset, wait_until
 from tools import sweep
-from tools.sweeping.grid import Grid
+from tools.sweeping.grid import OWN, Grid
 
 OPTIONS = ("--jobs=1", "--seeds=1")
 RATE, DIVERGING = "0.05", "1000000.0"
@@ -220,6 +220,13 @@ def test_each_setting_has_a_label_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     options = [f"train.{name}=1,2" for name in ("batch_size", "epochs", "learning_rate")]
     grid = Grid([*options, "model.hidden=[64,32],[128,64]", "train.weight_decay=0.001,0.002"], 1)
     assert len({grid.label(setting) for setting in grid.settings}) == 32
+
+
+@pytest.mark.parametrize("name", ["sweep-00a1f3", "sweep-00a1f3-12", "sweep-17-3"])
+def test_own_experiments_are_no_results_of_a_sweep(name: str) -> None:
+    assert OWN.fullmatch(name)
+    assert not OWN.fullmatch(f"{name}-mine")
+    assert not OWN.fullmatch(name.replace("-", "", 1))
 
 
 @pytest.mark.parametrize(
