@@ -55,7 +55,7 @@ class Job:
 
 @dataclass
 class Report:
-    """What a process has used until its weights were saved, and the scores of the last epoch.
+    """Processor time and memory until the weights were saved, and the scores of the last epoch.
 
     Attributes
     ----------

@@ -164,7 +164,7 @@ function place({ values, width }, left, top) {
   return image;
 }
 
-/** Cut off what is outside of the box of a mark. */
+/** Cut off all outside of the box of a mark. */
 function crop({ values, width }, mark) {
   return array(mark.width, mark.height, (x, y) => values[(mark.top + y) * width + mark.left + x]);
 }

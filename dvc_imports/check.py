@@ -10,7 +10,7 @@ from dvc_imports.stages import Pipelines, Stage
 
 @dataclass
 class Report:
-    """What ``check`` found in one stage; paths are relative to the project's root."""
+    """The findings of ``check`` in one stage; paths are relative to the project's root."""
 
     stage: Stage
     modules: list[str] = field(default_factory=list)

@@ -63,7 +63,7 @@ class Project:
         return closure
 
     def source(self, path: str) -> Source:
-        """Return what a file contains."""
+        """Return the content of a file."""
         if path not in self.sources:
             self.sources[path] = read_source(Path(path))
         return self.sources[path]
@@ -85,7 +85,7 @@ class Project:
 
 
 class _Follower:
-    """Follows one command of a stage, and adds what it finds to the stage's closure."""
+    """Follows one command of a stage, and adds its findings to the stage's closure."""
 
     def __init__(self, project: Project, settings: Settings, run: Run, closure: Closure) -> None:
         self.project, self.config, self.settings = project, project.config, settings
@@ -114,7 +114,7 @@ class _Follower:
         self.closure.problems += self.problems
 
     def start(self) -> None:
-        """Add what the command names."""
+        """Add the files that the command names."""
         kind, what = self.run.kind, self.run.what
         path = str(self.run.cwd / what)
         if kind == "unread":
@@ -156,7 +156,7 @@ class _Follower:
             self.read(self.project.source(path), self.config.name(path), package)
 
     def read(self, source: Source, name: str, package: str) -> None:
-        """Follow what a file imports, after it has changed the search path."""
+        """Follow the imports of a file, after it has changed the search path."""
         if source.error:
             self.problems.append(f"{name}: not valid Python: {source.error}")
         for expression, front in source.paths:

@@ -107,7 +107,7 @@ class Commands:
                 yield from self._command(command, place)
 
     def _command(self, words: list[str], place: Place) -> Iterator[Run]:
-        """Yield what one command runs; ``uv run``, ``env`` and others may stand before Python."""
+        """Yield the Python that one command runs, also behind ``uv run``, ``env`` and others."""
         for index, word in enumerate(words):
             name, rest = Path(word).name, words[index + 1 :]
             runs: Iterator[Run] = iter(())
@@ -155,7 +155,7 @@ class Commands:
             yield place.run("unread", "runs Python from its standard input, which is not followed")
 
     def _module(self, words: list[str], place: Place) -> Iterator[Run]:
-        """Yield what ``python -m`` runs."""
+        """Yield the Python that ``python -m`` runs."""
         place = replace(place, paths=(str(place.cwd), *place.paths))
         program = words[0].partition(".")[0] if words else ""
         if program in WRAPPERS:
@@ -169,7 +169,7 @@ class Commands:
         return [each for each in words if each.endswith(".py") and (place.cwd / each).is_file()]
 
     def _shell(self, words: list[str], place: Place) -> Iterator[Run]:
-        """Yield what a shell runs: a script, or the words after ``-c``."""
+        """Yield the Python that a shell runs: in a script, or the words after ``-c``."""
         inner = replace(place, depth=place.depth + 1)
         if all(word.startswith("-") for word in words):
             yield place.run("unread", "runs a shell from its standard input, which is not followed")
@@ -182,7 +182,7 @@ class Commands:
                 yield from self._lines(word, inner, word)
 
     def _executable(self, word: str, place: Place) -> Iterator[Run]:
-        """Yield what a file runs, by its first line."""
+        """Yield the Python that a file runs, by its first line."""
         with (place.cwd / word).open("rb") as file:
             first = file.readline(200)
         if first.startswith(b"#!") and b"python" in first:

@@ -53,7 +53,7 @@ class Config:
     stages: Mapping[str, Lists] = field(default_factory=dict)  # by stage, template or pattern
 
     def for_stage(self, address: str) -> Settings:
-        """Return what is declared for all stages and for this one."""
+        """Return the declarations for all stages and for this one."""
         merged = {**self.everywhere}
         for pattern, lists in self.stages.items():
             template = address.rpartition("@")[0]

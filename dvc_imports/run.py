@@ -12,7 +12,7 @@ HOOK = Path(__file__).parent / "hook"
 
 
 def run(command: list[str], stage: str | None) -> int:
-    """Run a command with all its child processes, check what they ran, and return its exit code."""
+    """Run a command, check the files that it and its child processes ran, return its exit code."""
     root = find_root(Path.cwd())
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")

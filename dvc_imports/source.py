@@ -1,4 +1,4 @@
-"""Read one module: what it imports, and how it changes the search path."""
+"""Read one module: its imports, and its changes of the search path."""
 
 import ast
 import os
@@ -72,7 +72,7 @@ def read_source(path: Path) -> Source:
 
 
 def state(path: Path) -> tuple[int, ...]:
-    """Return what distinguishes a file from the same file saved again."""
+    """Return numbers that distinguish a file from the same file saved again."""
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -130,7 +130,7 @@ def _read_assignment(source: Source, node: ast.Assign | ast.AugAssign | ast.AnnA
                 more = ast.literal_eval(node.value)
                 source.exports = None if source.exports is None else (*source.exports, *more)
             except (ValueError, TypeError):
-                # `__all__ += module.__all__` adds what `from module import *` has imported
+                # `__all__ += module.__all__` adds the names of `from module import *`
                 source.exports = source.exports if isinstance(node, ast.AugAssign) else None
         elif name and node.value and not isinstance(node, ast.AugAssign):
             source.variables[name] = node.value

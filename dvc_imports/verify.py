@@ -29,7 +29,7 @@ FOREIGN = (ITSELF, *(os.path.join(os.path.realpath(folder), "") for folder in PY
 
 
 def verify(stage: str | None = None) -> None:
-    """Check that this process has imported just what is recorded for its stage, unchanged.
+    """Check that this process has imported just the modules recorded for its stage, unchanged.
 
     To be called at the end of a stage: it also finds a module that was edited since it was
     imported. Under DVC, a record that fails is removed, so that the next ``dvc repro`` writes it

@@ -96,7 +96,7 @@ class Network:
 
         It leaves the state that ``backward`` uses unchanged.
         """
-        x, layers = self._converted(x), self._evaluated()
+        x, layers = self._converted(x), self._evaluation_layers()
         while layers:
             x = layers.pop(0).forward(x)  # frees the layer, and the arrays that it kept
         return x
@@ -104,9 +104,9 @@ class Network:
     def outputs(self, x: NDArray[Any]) -> list[Floats]:
         """Return the output (rows, units) of each layer in evaluation; the last are the logits."""
         x = self._converted(x)
-        return [x := layer.forward(x) for layer in self._evaluated()]
+        return [x := layer.forward(x) for layer in self._evaluation_layers()]
 
-    def _evaluated(self) -> list[Layer]:
+    def _evaluation_layers(self) -> list[Layer]:
         """Return new layers, without dropout, that use the same parameters."""
         layers: list[Layer] = []
         for dense in self._dense:

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def check(network: Network, test: Predictions) -> None:
-    """Compare what board/network.js computes with what ``evaluate`` has recorded.
+    """Compare the results of board/network.js with those that ``evaluate`` has recorded.
 
     Raises
     ------

@@ -29,7 +29,7 @@ if FORKS:
 
 
 def run_dvc(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
-    """Run DVC in a folder, and return its exit code and what it and the stages printed."""
+    """Run DVC in a folder, and return its exit code and the output of it and the stages."""
     with TemporaryDirectory() as temporary:
         files = [Path(temporary, name) for name in ("stdout", "stderr")]
         process = PROCESSES.Process(

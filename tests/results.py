@@ -1,4 +1,4 @@
-"""What must hold of the real results, and so runs after the pipeline: ``make check``.
+"""Properties of the real results, tested after the pipeline: ``make check``.
 
 The figures are those of the weights, and nine of ten digits are read on any paper.
 """

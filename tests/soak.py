@@ -82,7 +82,7 @@ def finish(clone: Clone) -> None:
 
 
 def repair() -> str:
-    """Return the command in docs/faults.md that removes what a killed DVC has left behind."""
+    """Return the command in docs/faults.md that removes the leftovers of a killed DVC."""
     text = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
     [command] = re.findall(r"^```sh\n(.+)\n```$", text, re.MULTILINE)
     return str(command)

@@ -1,4 +1,4 @@
-"""What people do with DVC's experiments, on the small data set: docs/experiments.md."""
+"""The uses of DVC's experiments, on the small data set: docs/experiments.md."""
 
 import csv
 import io

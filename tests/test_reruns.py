@@ -75,7 +75,7 @@ def test_a_change_reruns_the_stages_of_the_table(
     for name in names:
         change(clone, name, code)
     if VALUES.keys() & {*names}:
-        # DVC says what it would run: the stages that depend on a setting, and all that follow
+        # DVC names the stages that it would run: those of a setting, and all that follow
         stale = json.loads(clone.dvc("status", "--json"))
         [changes] = stale[stages[0]]
         changed = changes["changed deps"]["params.yaml"]

@@ -138,7 +138,7 @@ def test_the_setting_and_the_environment_choose_the_kernels(
     clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train(kernels: str) -> tuple[str, bytes]:
-        """Train, and return what it says of the kernels, and the weights."""
+        """Train, and return its words on the kernels, and the weights."""
         clone.set(**{"train.kernels": kernels})
         said = clone.run("python", "-m", "stages.train", check=False).stderr
         return said, clone.outputs()["data/weights.npz"]

@@ -140,7 +140,7 @@ def load_network() -> Network:
 
 
 class Predictions(NamedTuple):
-    """The test images, and what ``evaluate`` found for each.
+    """The test images, and the predictions of ``evaluate`` for each.
 
     Attributes
     ----------

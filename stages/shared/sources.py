@@ -94,7 +94,7 @@ def _from_website(address: str, names: Sequence[str]) -> bytes:
         status, content = _transfer(f"{address.rstrip('/')}/{name}", name)
         if status < 400:
             return content
-        if status not in (403, 404):  # some servers forbid what they do not have
+        if status not in (403, 404):  # some servers forbid files that they do not have
             break
     raise SourceError(f"{names[1]}: HTTP status {status}")
 
